@@ -1,0 +1,69 @@
+"""Digests of large memory, straight from where it lies.
+
+Content of `LARGE` bytes or more enters a key by its digest, so that keys of large arguments cost one pass over the
+memory and no copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from blake3 import blake3
+
+__all__ = ["DIGEST_SIZE", "LARGE", "Hasher", "content", "digest_bytes"]
+
+DIGEST_SIZE = 24
+"""Size in bytes of every digest and key."""
+
+LARGE = 65_536
+"""Content of this many bytes and more is represented by its digest."""
+
+_THREADED = 1 << 20  # below this, waking threads costs more than it saves
+
+
+class Hasher:
+    """A running digest that uses several cores for large pieces.
+
+    Example:
+        >>> hasher = Hasher()
+        >>> hasher.update(b"spot")
+        >>> len(hasher.digest())
+        24
+    """
+
+    __slots__ = ("_small", "_threaded")
+
+    def __init__(self, size_hint: int = _THREADED) -> None:
+        self._threaded = size_hint >= _THREADED
+        self._small = blake3(max_threads=blake3.AUTO) if self._threaded else blake3()
+
+    def update(self, data: bytes | bytearray | memoryview) -> None:
+        """Add bytes (a memoryview of format ``B``, C-contiguous)."""
+        self._small.update(data)
+
+    def digest(self) -> bytes:
+        """The first `DIGEST_SIZE` bytes of the output."""
+        return self._small.digest(DIGEST_SIZE)
+
+
+def digest_bytes(data: bytes | bytearray | memoryview) -> bytes:
+    """Digest of one piece of memory."""
+    if len(data) < _THREADED:
+        return blake3(data).digest(DIGEST_SIZE)
+    return blake3(data, max_threads=blake3.AUTO).digest(DIGEST_SIZE)
+
+
+def content(pieces: Iterable[Any], size: int) -> list[object]:
+    """Length and content of memory that comes in pieces: the bytes themselves if few, else their digest.
+
+    Args:
+        pieces: Objects with contiguous buffers of unsigned bytes; how the content is cut into pieces does not matter.
+        size: Total length in bytes.
+    """
+    if size < LARGE:
+        return [size, b"".join(pieces)]
+    hasher = Hasher(size)
+    for piece in pieces:
+        hasher.update(piece)
+    return [size, hasher.digest(), None]

@@ -1,0 +1,271 @@
+"""From a function and the arguments of a call to its cache key.
+
+The key is a digest over the format number, the digest of the code, the user's ``version`` and the packed arguments::
+
+    key = blake3("beautyspot key" . schema . version . code digest . arguments)    48 hexadecimal digits
+
+Everything that can be settled at decoration is: which parameters count, which rules apply, the binder that returns
+just these values. What is left of a call's key is one call of that binder, one pack and one hash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgpack
+from blake3 import blake3
+
+from beautyspot.errors import ConfigurationError, KeyingError, UnhashableError
+from beautyspot.keys import tags
+from beautyspot.keys.arguments import compile_values, parameters_of
+from beautyspot.keys.buffers import DIGEST_SIZE, LARGE, digest_bytes
+from beautyspot.keys.canonical import BULK, digest, encode, exact_plain, pack_document
+from beautyspot.keys.refusal import Refusal
+from beautyspot.keys.source import CodeIdentity, code_identity
+
+__all__ = ["KeyMaker", "KeyParts", "compile_key"]
+
+_LARGEST = 2**31 - 1  # what msgpack's reader can take
+
+
+@dataclass(frozen=True, slots=True)
+class KeyParts:
+    """A key and what it was made of.
+
+    Attributes:
+        key: 48 lower-case hexadecimal digits.
+        input_id: Digest of the arguments alone, in hexadecimal digits.
+        code: Digest of the code, in hexadecimal digits.
+        components: Digests by part: ``"arg:text"``, ``"code"``, ``"code:helper"``, ``"global:K"``, ``"version"`` ...
+        arguments: The call's arguments as a reader would like to see them, shortened.
+    """
+
+    key: str
+    input_id: str
+    code: str
+    components: dict[str, str]
+    arguments: str
+
+
+class KeyMaker:
+    """Makes the keys of one function's calls.
+
+    Attributes:
+        identity: Code of the function.
+        names: Parameters that are part of the key.
+        make: The same as calling the object, without the detour over its class: for the hot path.
+
+    Example:
+        >>> def double(x): return 2 * x
+        >>> keys = compile_key(double)
+        >>> keys((1,), {}) == keys((), {"x": 1}), len(keys((1,), {}))
+        (True, 48)
+    """
+
+    __slots__ = ("_all_names", "_bind_all", "_head", "_is_custom", "_values", "_version", "identity", "make", "names")
+
+    def __init__(self, function: Callable[..., Any], choice: _Choice, version: str | None) -> None:
+        self.identity: CodeIdentity = code_identity(function)
+        self.names = choice.names
+        self._values = choice.values
+        self._all_names = choice.all_names
+        self._bind_all = choice.bind_all
+        self._is_custom = choice.is_custom
+        self._version = version
+        self._head = b"beautyspot key" + msgpack.packb([tags.SCHEMA, version])
+        self.make: Callable[[tuple[Any, ...], dict[str, Any]], str] = self._compile()
+
+    def _compile(self) -> Callable[[tuple[Any, ...], dict[str, Any]], str]:
+        values, code, head, pack, refused = self._values, self.identity.digest, self._head, pack_document, self._refused
+
+        def make(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+            listed = values(*args, **kwargs)
+            for value in listed:
+                if type(value) in BULK and len(value) >= LARGE:  # type: ignore[arg-type]  # bytes and bytearray have one
+                    listed = [exact_plain(each) if type(each) in BULK else each for each in listed]
+                    break
+            try:
+                packed = pack(listed)
+            except Refusal as refusal:
+                raise refused(listed) from refusal.__cause__
+            return blake3(head + code() + packed).hexdigest(DIGEST_SIZE)
+
+        return make
+
+    def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+        """Key of a call.
+
+        Args:
+            args: Positional arguments of the call.
+            kwargs: Keyword arguments of the call.
+
+        Returns:
+            48 lower-case hexadecimal digits.
+
+        Raises:
+            TypeError: The arguments do not fit the function.
+            UnhashableError: An argument, or a value that the code uses, has no canonical form.
+            KeyingError: A rule could not be applied.
+        """
+        return self.make(args, kwargs)
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, object]:
+        """Values of all parameters by name, with defaults applied, also of those that are not part of the key."""
+        return dict(zip(self._all_names, self._bind_all(*args, **kwargs), strict=True))
+
+    def describe(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> KeyParts:
+        """Key of a call with its parts. Arguments, key and errors as for a call of the object.
+
+        Every argument is hashed once. Parameters that are ignored are not mentioned.
+        """
+        from beautyspot.preview import summarise_call
+
+        listed = self._values(*args, **kwargs)
+        try:
+            packed = pack_document(listed)
+        except Refusal as refusal:
+            raise self._refused(listed) from refusal.__cause__
+        code = self.identity.digest()
+        components = {
+            label: part.hex() for label, part in zip(self._labels(), self._split(packed, listed), strict=True)
+        }
+        components.update(self.identity.components())
+        if self._version is not None:
+            components["version"] = digest(self._version).hex()
+        return KeyParts(
+            key=blake3(self._head + code + packed).hexdigest(DIGEST_SIZE),
+            input_id=digest_bytes(packed).hex(),
+            code=code.hex(),
+            components=components,
+            arguments=summarise_call(self._shown(listed, args, kwargs)),
+        )
+
+    def _labels(self) -> list[str]:
+        return ["key"] if self._is_custom else [f"arg:{name}" for name in self.names]
+
+    def _shown(self, listed: list[object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, object]:
+        """What to show of the arguments: the values that were passed, not what rules made of them."""
+        if self._is_custom:
+            return {"key": listed[0]}
+        bound = self.bind(args, kwargs)
+        return {name: bound[name] for name in self.names}
+
+    def _split(self, packed: bytes, listed: list[object]) -> list[bytes]:
+        """Digests of the elements of a packed list."""
+        if packed[:1] == b"\xc1" or len(packed) > _LARGEST:  # a cyclic document has no elements of its own
+            return [digest(value) for value in listed]
+        reader = msgpack.Unpacker(max_buffer_size=_LARGEST)
+        reader.feed(packed)
+        count = reader.read_array_header()
+        parts = []
+        view = memoryview(packed)
+        for _ in range(count):
+            start = reader.tell()
+            reader.skip()
+            parts.append(digest_bytes(view[start : reader.tell()]))
+        return parts
+
+    def _refused(self, listed: list[object]) -> KeyingError:
+        """The error that names the parameter: found by trying the arguments one by one."""
+        names = ("key",) if self._is_custom else self.names
+        for name, value in zip(names, listed, strict=True):
+            where = "the value of key=" if self._is_custom else f"argument {name!r}"
+            try:
+                encode(value, where)
+            except UnhashableError as error:
+                remedy = error.remedy if self._is_custom else error.remedy.replace("ignore=[...]", f"ignore=[{name!r}]")
+                return UnhashableError(error.where, error.type_name, remedy)
+        return KeyingError("the arguments changed while their key was made: do not change them from another thread")
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """Which values of a call make its key."""
+
+    names: tuple[str, ...]
+    values: Callable[..., list[object]]
+    all_names: tuple[str, ...]
+    bind_all: Callable[..., list[object]]
+    is_custom: bool = False
+
+
+def compile_key(
+    function: Callable[..., Any],
+    *,
+    ignore: Iterable[str] = (),
+    key: Callable[..., object] | None = None,
+    rules: Mapping[str, Callable[[Any], object]] | None = None,
+    version: str | None = None,
+) -> KeyMaker:
+    """Settle how the calls of a function are keyed.
+
+    Args:
+        function: Any callable with a signature.
+        ignore: Parameters that have no influence on the result; their values are not even looked at.
+        key: Called with the arguments of a call; what it returns is hashed in place of all of them.
+        rules: By parameter, a function of its value whose result is hashed in its place.
+        version: Any text; another text makes other keys.
+
+    Returns:
+        The maker of keys.
+
+    Raises:
+        ConfigurationError: A name that is no parameter, a rule or key that is not callable, or ``key=`` together with
+            ``ignore=`` or ``rules=``.
+        KeyingError: The callable does not tell its signature and there is no ``key=``.
+
+    Example:
+        >>> def load(path, verbose=False): ...
+        >>> keys = compile_key(load, ignore=["verbose"])
+        >>> keys(("a.csv", True), {}) == keys(("a.csv",), {})
+        True
+    """
+    ignored = {ignore} if isinstance(ignore, str) else set(ignore)
+    rules = dict(rules or {})
+    if key is not None:
+        return KeyMaker(function, _custom_choice(function, key, has_others=bool(ignored or rules)), version)
+    names = tuple(parameters_of(function))
+    _check_names(function, names, ignored, rules)
+    kept = tuple(name for name in names if name not in ignored)
+    choice = _Choice(kept, compile_values(function, kept, rules), names, compile_values(function, names))
+    return KeyMaker(function, choice, version)
+
+
+def _custom_choice(function: Callable[..., Any], key: Any, *, has_others: bool) -> _Choice:
+    if not callable(key):
+        raise ConfigurationError(f"key= takes a function of the call's arguments, not {type(key).__qualname__}")
+    if has_others:
+        raise ConfigurationError("key= replaces all arguments: use it without ignore= and rules=")
+
+    def custom_values(*args: object, **kwargs: object) -> list[object]:
+        return [key(*args, **kwargs)]
+
+    try:
+        names = tuple(parameters_of(function))
+        bind_all = compile_values(function, names)
+    except KeyingError:  # the key function alone decides, so nothing has to be known about the signature
+
+        def bind_all(*args: object, **kwargs: object) -> list[object]:
+            return [args, kwargs]
+
+        names = ("args", "kwargs")
+    return _Choice((), custom_values, names, bind_all, is_custom=True)
+
+
+def _check_names(
+    function: Callable[..., Any], names: tuple[str, ...], ignored: set[str], rules: Mapping[str, object]
+) -> None:
+    for option, given in (("ignore", ignored), ("rules", set(rules))):
+        wrong = sorted(repr(name) for name in given.difference(names))
+        if wrong:
+            called = getattr(function, "__qualname__", type(function).__qualname__)
+            valid = ", ".join(map(repr, names)) or "none at all"
+            raise ConfigurationError(f"{option}= names {', '.join(wrong)}, but the parameters of {called} are {valid}")
+    both = sorted(ignored.intersection(rules))
+    if both:
+        raise ConfigurationError(f"{both[0]!r} is both in ignore= and in rules=: leave it in one of them")
+    for name, rule in rules.items():
+        if not callable(rule):
+            raise ConfigurationError(f"rules[{name!r}] takes a function of the value, not {type(rule).__qualname__}")
