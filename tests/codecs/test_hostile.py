@@ -1,0 +1,169 @@
+"""Damaged and forged data: only a typed error may come out."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import pathlib
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from msgpack import ExtType, packb
+
+from beautyspot.codecs import Codec, Payload, join, split, tags
+from beautyspot.errors import CorruptEntryError, DecodeError
+
+
+@dataclass
+class Point:
+    x: int
+    y: object
+
+
+KNOWN = {"Point": Point}
+CODEC = Codec()
+SETTINGS = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+
+SAMPLES = [
+    {"a": [1, (2, {3}), 2**80, 1j], "b": (decimal.Decimal("1.5"), pathlib.Path("x"), "\ud800")},
+    [dt.datetime(2024, 1, 1, tzinfo=dt.UTC), dt.timedelta(1), Point(1, Point(2, ()))],
+    [np.arange(6).reshape(2, 3), np.float32(1), np.array([1, "a"], dtype=object), np.arange(2000.0)],
+    pd.DataFrame({"a": [1, 2], "b": [1.5, None], "c": ["x", "y"], "d": pd.date_range("2020", periods=2)}),
+    pd.Series(pd.Categorical(["a", "b"]), index=pd.MultiIndex.from_tuples([(1, 2), (3, 4)])),
+    pd.Series(pd.arrays.SparseArray([0, 0, 1, 2])),
+]
+ENCODED = [CODEC.encode(sample, KNOWN) for sample in SAMPLES]
+FRAMED = [b"".join(join(payload)) for payload in ENCODED]
+
+
+def _survives(data):
+    try:
+        CODEC.decode(split(memoryview(data)), KNOWN)
+    except (DecodeError, CorruptEntryError):
+        return
+
+
+@SETTINGS
+@given(data=st.binary(max_size=300))
+def test_random_bytes(data):
+    """Nothing but typed errors comes out of noise."""
+    _survives(data)
+    try:
+        CODEC.decode_head(data)
+    except DecodeError:
+        return
+
+
+@SETTINGS
+@given(
+    tag=st.integers(0, 255),
+    body=st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers(-(2**63), 2**63)
+        | st.floats()
+        | st.text(max_size=8)
+        | st.binary(max_size=16),
+        lambda inner: st.lists(inner, max_size=6) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+        max_leaves=10,
+    ),
+)
+def test_every_tag_with_any_document(tag, body):
+    """Handlers trust no shape of what they are given."""
+    if tag == tags.PICKLE:
+        return
+    for data in (packb(body), b"", b"\xc1"):
+        try:
+            CODEC.decode(Payload(packb(ExtType(tags.EXT_CODE, bytes((tag,)) + data)), (b"x" * 64,)), KNOWN)
+        except DecodeError:
+            continue
+
+
+@SETTINGS
+@given(which=st.integers(0, len(SAMPLES) - 1), data=st.data())
+def test_flips_and_cuts(which, data):
+    """A payload with any change inside decodes to something or to a typed error."""
+    head = bytearray(ENCODED[which].head)
+    for _ in range(data.draw(st.integers(1, 3))):
+        head[data.draw(st.integers(0, len(head) - 1))] ^= data.draw(st.integers(1, 255))
+    try:
+        CODEC.decode(Payload(bytes(head), ENCODED[which].buffers), KNOWN)
+    except DecodeError:
+        pass
+    _survives(FRAMED[which][: data.draw(st.integers(0, len(FRAMED[which])))])
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"",
+        b"\xc1",
+        b"\xdd\xff\xff\xff\xff",
+        b"\xdf\xff\xff\xff\xff\x01",
+        b"\xc9\xff\xff\xff\xff\x7f",
+        b"\x01\x01",
+        b"\x81\x90\x01",
+        packb(ExtType(127, b"")),
+        packb(ExtType(127, b"\xff")),
+        packb(ExtType(127, bytes((tags.TUPLE,)) + b"\xdd\xff\xff\xff\xff")),
+        packb(ExtType(127, bytes((tags.DECIMAL,)) + b"nonsense")),
+        packb(ExtType(127, bytes((tags.FRACTION,)) + packb([1, 0]))),
+        packb(ExtType(127, bytes((tags.PATTERN,)) + packb(["(" * 50_000, 0]))),
+        packb(ExtType(127, bytes((tags.ZONEINFO,)) + packb("../../etc/passwd"))),
+        packb(ExtType(127, bytes((tags.INSTANCE,)) + packb(["os.system", 0, ["true"]]))),
+        packb(ExtType(127, bytes((tags.PICKLE,)) + packb(["Point", b"cos\nsystem\n(S'true'\ntR."]))),
+    ],
+)
+def test_known_attacks(head):
+    """Lengths that are not there, names that would be imported, pickles, and patterns that exhaust the stack."""
+    with pytest.raises(DecodeError):
+        CODEC.decode_head(head)
+
+
+def _nested(depth, wrap):
+    head = b"\xc0"
+    for _ in range(depth):
+        head = wrap(head)
+    return head
+
+
+def test_deep_data():
+    """Depth that no encoder writes ends in an error."""
+    heads = [
+        b"\x91" * 100_000 + b"\xc0",
+        _nested(1000, lambda inner: packb(ExtType(127, bytes((tags.TUPLE,)) + b"\x91" + inner))),
+        _nested(129, lambda inner: packb(ExtType(127, bytes((tags.TUPLE,)) + b"\x91" + inner))),
+    ]
+    for head in heads:
+        with pytest.raises(DecodeError):
+            CODEC.decode_head(head)
+
+
+def test_decoding_imports_nothing_that_data_names(monkeypatch):
+    """The only modules that decoding imports are this package's own handlers."""
+    import importlib
+
+    asked = []
+    monkeypatch.setattr(importlib, "import_module", lambda name, *rest: asked.append(name) or pytest.fail(name))
+    for name in ("os", "subprocess.Popen", "beautyspot.spot"):
+        for tag in (tags.INSTANCE, tags.ENUM, tags.NAMED_TUPLE, tags.MODEL):
+            with pytest.raises(DecodeError):
+                CODEC.decode_head(packb(ExtType(127, bytes((tag,)) + packb([name, 0, [], None, None, None]))))
+    assert asked == []
+
+
+@example(b"\x00")
+@SETTINGS
+@given(st.binary(max_size=64))
+def test_user_decoders_may_fail_in_any_way(data):
+    """What a decoder of the user raises becomes a DecodeError."""
+    codec = Codec()
+    codec.register(Point, 5, lambda point: b"", lambda content: Point(*content))
+    try:
+        codec.decode_head(packb(ExtType(5, data)))
+    except DecodeError:
+        return
