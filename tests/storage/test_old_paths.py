@@ -1,0 +1,46 @@
+"""Paths that beautyspot 1.x and 2.x stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from beautyspot.errors import BlobMissingError, StoreError
+from beautyspot.storage import LocalStorage
+
+
+def test_old_paths(tmp_path, monkeypatch):
+    """Locations of 1.x and 2.x are read: absolute, relative to the current directory, or of a cache that was moved."""
+    storage = LocalStorage(tmp_path / "new" / "blobs")
+    Path(storage.base_dir).mkdir(parents=True)
+    file = Path(storage.base_dir) / "0123abcd.bin"
+    file.write_bytes(b"old")
+    monkeypatch.chdir(tmp_path / "new")
+    moved = ["/elsewhere/blobs/0123abcd.bin", "C:\\Users\\me\\blobs\\0123abcd.bin", ".beautyspot\\blobs\\0123abcd.bin"]
+    relative = ["blobs/0123abcd.bin", "./blobs/0123abcd.bin", "../new/blobs/0123abcd.bin", "0123abcd.bin"]
+    for location in [str(file), *relative, *moved, "\\\\server\\share\\0123abcd.bin"]:
+        assert storage.load(location) == b"old"
+    assert list(storage.scan()) == []
+    with pytest.raises(BlobMissingError):
+        storage.load("/elsewhere/blobs/ffff.bin")
+    storage.delete("blobs/0123abcd.bin")
+    storage.delete("blobs/0123abcd.bin")
+    assert not file.exists()
+
+
+def test_old_paths_do_not_lead_out(tmp_path, monkeypatch):
+    """A file outside the folder is not read, also if it is called like a blob of 2.x."""
+    (tmp_path / "secret.bin").write_bytes(b"secret")
+    storage = LocalStorage(tmp_path / "blobs")
+    storage.put([b"x"])
+    monkeypatch.chdir(tmp_path / "blobs")
+    for location in ("../secret.bin", str(tmp_path / "secret.bin"), "secret.bin", "../blobs/../secret.bin"):
+        with pytest.raises(StoreError):
+            storage.load(location)
+        storage.delete(location)
+    assert (tmp_path / "secret.bin").read_bytes() == b"secret"
+    (tmp_path / "blobs-too").mkdir()
+    (tmp_path / "blobs-too" / "x.bin").write_bytes(b"neighbour")
+    with pytest.raises(StoreError):
+        storage.load(str(tmp_path / "blobs-too" / "x.bin"))
