@@ -1,0 +1,79 @@
+"""The two ways to run a flow: in the calling thread, or inside an event loop.
+
+Both send the answers of effects back in and throw every other exception in, so that the flow's ``finally`` blocks run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any, TypeVar, assert_never
+
+from beautyspot._engine.effects import Blocking, Effect, Invoke, Join, Raised, Returned, Sleep
+
+__all__ = ["drive", "drive_async"]
+
+T = TypeVar("T")
+
+
+def drive(flow: Generator[Effect, Any, T], invoke: Callable[[], Any]) -> T:
+    """Run `flow` to its end in this thread."""
+    try:
+        effect = next(flow)
+        while True:
+            answer: Any = None
+            try:
+                match effect:
+                    case Blocking(call=call):
+                        answer = call()
+                    case Invoke():
+                        try:
+                            answer = Returned(invoke())
+                        except Exception as error:
+                            answer = Raised(error)
+                    case Sleep(seconds=seconds):
+                        time.sleep(seconds)
+                    case Join(future=future):
+                        future.result()
+                    case _:
+                        assert_never(effect)
+            except BaseException as error:
+                effect = flow.throw(error)
+            else:
+                effect = flow.send(answer)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+
+
+async def drive_async(flow: Generator[Effect, Any, T], invoke: Callable[[], Awaitable[Any]]) -> T:
+    """Run `flow` to its end inside the running event loop. Remote store calls go to a thread, local ones run inline."""
+    import asyncio
+
+    try:
+        effect = next(flow)
+        while True:
+            answer: Any = None
+            try:
+                match effect:
+                    case Blocking(call=call, remote=remote):
+                        answer = await asyncio.to_thread(call) if remote else call()
+                    case Invoke():
+                        try:
+                            answer = Returned(await invoke())
+                        except Exception as error:
+                            answer = Raised(error)
+                    case Sleep(seconds=seconds):
+                        await asyncio.sleep(seconds)
+                    case Join(future=future):
+                        # Unshielded, one cancelled waiter would cancel the future that all the others wait for.
+                        await asyncio.shield(asyncio.wrap_future(future))
+                    case _:
+                        assert_never(effect)
+            except BaseException as error:
+                effect = flow.throw(error)
+            else:
+                effect = flow.send(answer)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result

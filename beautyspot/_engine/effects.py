@@ -1,0 +1,54 @@
+"""What the flow may ask of its driver. Closed: both drivers end in ``assert_never``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+__all__ = ["Blocking", "Effect", "Invoke", "Join", "Raised", "Returned", "Sleep"]
+
+
+@dataclass(frozen=True, slots=True)
+class Blocking:
+    """Call a store and send back what it returns. `remote` calls may wait for a network."""
+
+    call: Callable[[], Any]
+    remote: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Wait for so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Wait until somebody else's flight has ended. Its result is read from the flight, not sent back."""
+
+    future: Future[None]
+
+
+@dataclass(frozen=True, slots=True)
+class Invoke:
+    """Run the user's code and send back `Returned` or `Raised`."""
+
+
+Effect: TypeAlias = Blocking | Sleep | Join | Invoke
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """The user's code returned."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """The user's code raised an `Exception`. It travels as a value: a StopIteration thrown into a generator would change."""
+
+    error: Exception

@@ -1,0 +1,152 @@
+"""Single flight: at most one execution of a key at a time in this process.
+
+Rules:
+
+- The first caller of a key leads; the others follow: they wait for the flight's end and then look at how it ended.
+- A flight ends once. A leader that dies (KeyboardInterrupt, cancellation) abandons it, and a follower leads next.
+- A caller never waits for a flight that waits, directly or through others, for one that the caller leads.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import weakref
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from threading import Lock
+
+from beautyspot.codecs import Payload
+
+__all__ = ["Ending", "Flight", "Flights", "leading"]
+
+
+class Ending(Enum):
+    """How a flight ended, as its followers see it."""
+
+    LANDED = auto()  # the result is in the store, or in `Flight.payload` while it is on its way there
+    FAILED = auto()  # the user's code raised `Flight.error`
+    UNSTORED = auto()  # the leader has a value that cannot be shared: followers run the code themselves
+    ABANDONED = auto()  # no result: a follower leads next
+
+
+@dataclass(eq=False, slots=True)
+class Flight:
+    """One execution on its way."""
+
+    key: str
+    name: str
+    started_at: float
+    done: Future[None] = field(default_factory=Future)
+    ending: Ending | None = None
+    payload: Payload | None = None
+    error: Exception | None = None
+    waits_for: list[Flight] = field(default_factory=list)  # flights that code below this one is waiting for
+
+
+_led: ContextVar[tuple[Flight, ...]] = ContextVar("beautyspot_led", default=())
+
+
+@contextmanager
+def leading(flight: Flight) -> Iterator[None]:
+    """Mark what runs inside, and the tasks that it starts, as running under `flight`."""
+    token = _led.set((*_led.get(), flight))
+    try:
+        yield
+    finally:
+        _led.reset(token)
+
+
+_boards: weakref.WeakSet[Flights] = weakref.WeakSet()
+
+
+class Flights:
+    """The flights of one store."""
+
+    def __init__(self) -> None:
+        self.forget()
+        _boards.add(self)
+
+    def forget(self) -> None:
+        """Start with an empty board: in a forked child, where the threads that led the flights do not exist."""
+        self._lock = Lock()
+        self._by_key: dict[str, Flight] = {}
+
+    def enter(self, key: str, name: str) -> tuple[Flight, bool]:
+        """Return the flight of `key` and whether the caller leads it."""
+        with self._lock:
+            flight = self._by_key.get(key)
+            if flight is not None:
+                return flight, False
+            flight = self._by_key[key] = Flight(key, name, time.time())
+            return flight, True
+
+    def end(self, flight: Flight, ending: Ending, *, error: Exception | None = None) -> None:
+        """Take the flight off the board and wake its followers. A second end does nothing."""
+        with self._lock:
+            if self._by_key.get(flight.key) is flight:
+                del self._by_key[flight.key]
+            if flight.ending is not None:
+                return
+            flight.ending, flight.error = ending, error
+        flight.done.set_result(None)
+
+    def land_early(self, flight: Flight, payload: Payload) -> None:
+        """Let followers have `payload` while it is still being saved; the flight stays on the board until `end`."""
+        with self._lock:
+            flight.ending, flight.payload = Ending.LANDED, payload
+        flight.done.set_result(None)
+
+    def own(self, key: str) -> bool:
+        """Whether this very caller runs below a flight of `key`: waiting for it would never end."""
+        return any(flight.key == key and not flight.done.done() for flight in _led.get())
+
+    @contextmanager
+    def waiting(self, target: Flight) -> Iterator[bool]:
+        """Note that the caller's flights wait for `target`. Yields False, noting nothing, if that would close a circle."""
+        led = [flight for flight in _led.get() if not flight.done.done()]
+        with self._lock:
+            circular = bool(led) and _reaches(target, led)
+            if not circular:
+                for flight in led:
+                    flight.waits_for.append(target)
+        try:
+            yield not circular
+        finally:
+            if not circular:
+                with self._lock:
+                    for flight in led:
+                        flight.waits_for.remove(target)
+
+    def running(self) -> list[Flight]:
+        """The flights that have not ended, oldest first."""
+        with self._lock:
+            flights = [flight for flight in self._by_key.values() if flight.ending is None]
+        return sorted(flights, key=lambda flight: flight.started_at)
+
+
+def _reaches(start: Flight, goals: list[Flight]) -> bool:
+    """Whether `start` waits for one of `goals`."""
+    seen: set[int] = set()
+    stack = [start]
+    while stack:
+        flight = stack.pop()
+        if any(flight is goal for goal in goals):
+            return True
+        if id(flight) not in seen:
+            seen.add(id(flight))
+            stack.extend(flight.waits_for)
+    return False
+
+
+def _forget_all() -> None:
+    for board in list(_boards):
+        board.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)

@@ -1,0 +1,535 @@
+"""`Spot`: wiring and lifetime. What it wires lives in the layers below."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, get_args, overload
+
+from beautyspot import compat
+from beautyspot._engine.engine import Engine
+from beautyspot._engine.payloads import restore
+from beautyspot._engine.plan import CallOptions
+from beautyspot.codecs import Codec
+from beautyspot.config import Mode, load_config, workspace
+from beautyspot.db import TaskDB, open_db
+from beautyspot.entry import EntryInfo, Query
+from beautyspot.errors import ConfigurationError
+from beautyspot.limits.limiter import Limiter, LimiterState
+from beautyspot.marked import KeyOptions, LimitOption, MarkCache, MarkedFunction, limit_function, mark_function
+from beautyspot.storage import Storage, open_storage
+from beautyspot.units import seconds
+
+if TYPE_CHECKING:
+    from beautyspot.report import Records, Stats
+
+__all__ = ["Spot"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+DEFAULT_TPM = 10_000  # tokens a minute of a Spot that was given none
+PAGE = 1000  # entries handled at a time when many are deleted
+
+
+class Spot:
+    """A place where results are kept, and the rules for keeping them.
+
+    Args:
+        name: Names the default database, ``<workspace>/<name>.db``. The workspace is the folder ``.beautyspot`` of the
+            project that the working directory belongs to, or ``BEAUTYSPOT_HOME``.
+        db: Path or URL of a database, or a `TaskDB`.
+        storage: Path or URL of blob storage, or a `Storage`. By default ``<workspace>/blobs``.
+        tpm: Tokens a minute that `limiter` grants: paced, without a burst after idling.
+        mode: ``"on"``; ``"off"`` (neither read nor write); ``"refresh"`` (run and replace); ``"frozen"`` (a miss is an
+            error); ``"read-only"`` (a miss runs and is not stored). ``BEAUTYSPOT_MODE`` sets the default.
+        strict: Raise when the cache cannot do its work; by default it warns and the program goes on.
+        save_blob: Default of `mark`.
+        version: Default of `mark`.
+        content_type: Default of `mark`.
+        offload_threshold: Payload bytes above which a result goes to blob storage.
+        legacy: Whether results that beautyspot 1.x or 2.x stored in `db` may be used.
+        pickle_types: Classes whose instances may be stored with pickle, which runs code when it is read. Only with files
+            that nobody else can write.
+        legacy_options: Constructor arguments of beautyspot 2.x; each warns and says what replaces it.
+
+    Raises:
+        ConfigurationError: An option is unknown or has an impossible value.
+
+    Example:
+        >>> import beautyspot as bs
+        >>> spot = bs.Spot("example", db="memory://")
+        >>> @spot.mark
+        ... def square(n: int) -> int:
+        ...     print("running")
+        ...     return n * n
+        >>> square(4), square(4)
+        running
+        (16, 16)
+    """
+
+    __spot_infrastructure__ = True  # a key never depends on the Spot itself
+
+    def __init__(
+        self,
+        name: str = "default",
+        db: str | os.PathLike[str] | TaskDB | None = None,
+        storage: str | os.PathLike[str] | Storage | None = None,
+        *,
+        tpm: float = DEFAULT_TPM,
+        mode: Mode | None = None,
+        strict: bool | None = None,
+        save_blob: bool | None = None,
+        version: str | None = None,
+        content_type: str | None = None,
+        offload_threshold: int | None = None,
+        legacy: bool = True,
+        pickle_types: Iterable[type] = (),
+        **legacy_options: Any,
+    ) -> None:
+        old = compat.spot_options(legacy_options)
+        self.name = _checked_name(name)
+        config = load_config()
+        home = workspace()
+        self.legacy = legacy
+        self.db: TaskDB = open_db(db if db is not None else home / f"{name}.db")
+        place = storage if storage is not None else old.storage
+        self.storage: Storage = open_storage(place if place is not None else home / "blobs", old.storage_options)
+        if db is None or place is None:
+            _prepare(home)
+        self.codec = Codec(pickle_types=tuple(pickle_types))
+        self.defaults = CallOptions(
+            save_blob=old.save_blob if save_blob is None else save_blob,
+            version=old.version if version is None else version,
+            content_type=old.content_type if content_type is None else content_type,
+        )
+        self.engine = Engine(
+            self.db,
+            self.storage,
+            self.codec,
+            mode=_checked_mode(mode if mode is not None else config.mode),
+            strict=config.strict if strict is None else strict,
+            threshold=config.offload_threshold if offload_threshold is None else offload_threshold,
+        )
+        self._limiter = Limiter(tpm, name=name)
+        self._marked = MarkCache()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = {
+            "name": self.name,
+            "db": self.db,
+            "storage": self.storage,
+            "tpm": self._limiter.state().tpm,
+            "mode": self.mode,
+            "strict": self.engine.strict,
+            "save_blob": self.defaults.save_blob,
+            "version": self.defaults.version,
+            "content_type": self.defaults.content_type,
+            "offload_threshold": self.engine.threshold,
+            "legacy": self.legacy,
+        }
+        return _rebuild, (state, self.codec)
+
+    def __repr__(self) -> str:
+        return f"<Spot {self.name!r} db={self.db.label!r} mode={self.mode!r}>"
+
+    # running functions
+
+    @overload
+    def mark(self, function: Callable[P, R], /) -> MarkedFunction[P, R]: ...
+    @overload
+    def mark(
+        self,
+        *,
+        save_blob: bool | None = None,
+        version: str | None = None,
+        content_type: str | None = None,
+        ignore: Iterable[str] = (),
+        key: Callable[..., object] | None = None,
+        rules: Mapping[str, Callable[[Any], object]] | None = None,
+        ttl: str | float | timedelta | None = None,
+        tags: Iterable[str] = (),
+        wait: bool = True,
+        min_time: str | float = 0.0,
+        mode: Mode | None = None,
+        **legacy_options: Any,
+    ) -> Callable[[Callable[P, R]], MarkedFunction[P, R]]: ...
+    def mark(self, function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+        """Cache the results of a function, sync or async; use it bare or with options.
+
+        Args:
+            function: The function, when used bare.
+            **options: As follows.
+
+                - ``save_blob``: True sends results to blob storage, False keeps them in the database, None decides by size.
+                - ``version``: Text that enters the key: change it to compute anew.
+                - ``content_type``: MIME type of the result, for the dashboard.
+                - ``ignore``: Names of parameters that do not enter the key.
+                - ``key``: Called with the arguments; what it returns enters the key in their place.
+                - ``rules``: Parameter name to a function of its value; what that returns enters the key instead of the
+                  value, for instance `beautyspot.file_content` for a path.
+                - ``ttl``: How long a result stays valid: seconds, a timedelta or text such as ``"7d"``.
+                - ``tags``: Labels to find entries by.
+                - ``wait``: False returns before the result is saved; `flush` waits for it.
+                - ``min_time``: Runs that took less than this are not stored.
+                - ``mode``: Overrides the Spot's mode for this function.
+
+        Returns:
+            A function of the same signature, with `MarkedFunction`'s attributes.
+
+        Raises:
+            ConfigurationError: An option is unknown or does not fit the function.
+
+        Example:
+            >>> import beautyspot as bs
+            >>> spot = bs.Spot("example", db="memory://")
+            >>> @spot.mark(ignore=["verbose"], ttl="7d")
+            ... def load(city: str, verbose: bool = False) -> str:
+            ...     return city.upper()
+            >>> load("oslo"), load("oslo", verbose=True), load.is_cached("oslo")
+            ('OSLO', 'OSLO', True)
+        """
+        call_options, key_options = self._compile(compat.mark_options(options))
+        if function is None:
+            return lambda decorated: mark_function(self, decorated, call_options, key_options)
+        return mark_function(self, function, call_options, key_options)
+
+    def run(
+        self,
+        function: Callable[..., R],
+        /,
+        *args: Any,
+        _save_blob: bool | None = None,
+        _version: str | None = None,
+        _content_type: str | None = None,
+        _key: Callable[..., object] | None = None,
+        _input_key_fn: Callable[..., object] | None = None,
+        **kwargs: Any,
+    ) -> R:
+        """Call a function that is not decorated, with caching. Returns an awaitable for a coroutine function.
+
+        Args:
+            function: What to call.
+            *args: Its positional arguments.
+            _save_blob: As in `mark`; options start with an underscore to stay apart from the function's own parameters.
+            _version: As in `mark`.
+            _content_type: As in `mark`.
+            _key: As in `mark`.
+            _input_key_fn: The old name of `_key`.
+            **kwargs: Its keyword arguments.
+
+        Example:
+            >>> import beautyspot as bs
+            >>> spot = bs.Spot("example", db="memory://")
+            >>> spot.run(pow, 2, 10, _version="1")
+            1024
+        """
+        options: dict[str, Any] = {
+            "save_blob": _save_blob,
+            "version": _version,
+            "content_type": _content_type,
+            "key": _key if _key is not None else _input_key_fn,
+        }
+        marked = self._marked.get(function, options.values(), lambda: self.mark(**options)(function))
+        result: R = marked(*args, **kwargs)
+        return result
+
+    def limiter(self, cost: float | Callable[..., float] = 1) -> Callable[[Callable[P, R]], Callable[P, R]]:
+        """Pace the runs of a function; hits are free, above or below `mark`.
+
+        Args:
+            cost: Tokens that one run costs, or a function of the call's arguments that returns them.
+
+        Raises:
+            LimitError: The cost can never be granted: it is above the Spot's ``tpm``, negative or no number.
+
+        Example:
+            >>> import beautyspot as bs
+            >>> spot = bs.Spot("example", db="memory://", tpm=60_000)
+            >>> @spot.mark
+            ... @spot.limiter(cost=lambda text: len(text))
+            ... def call_api(text: str) -> str:
+            ...     return text[::-1]
+            >>> call_api("abc")
+            'cba'
+        """
+        if not callable(cost):
+            self._limiter.check(cost)
+        option = LimitOption(self._limiter, cost)
+        return lambda function: limit_function(function, option)
+
+    def register_type(
+        self, type_: type[T], code: int, encoder: Callable[[T], Any], decoder: Callable[[Any], T]
+    ) -> None:
+        """Teach the codec a type of yours.
+
+        Args:
+            type_: The class.
+            code: Number of the type in stored data, 0 to 126. Never give it to another type.
+            encoder: Makes bytes, or any value that can be stored, from an instance.
+            decoder: Makes an instance from what `encoder` returned.
+
+        Raises:
+            ConfigurationError: The code or type is taken, or the code is out of range.
+
+        Example:
+            >>> import beautyspot as bs
+            >>> class Celsius:
+            ...     def __init__(self, degrees: float) -> None:
+            ...         self.degrees = degrees
+            ...     def __eq__(self, other: object) -> bool:
+            ...         return isinstance(other, Celsius) and other.degrees == self.degrees
+            ...     __hash__ = None
+            >>> spot = bs.Spot("example", db="memory://")
+            >>> spot.register_type(Celsius, 10, lambda c: c.degrees, Celsius)
+        """
+        self.codec.register(type_, code, encoder, decoder)
+
+    def register_class(self, cls: type[T]) -> type[T]:
+        """Allow results to hold instances of a dataclass, pydantic model, enum or named tuple; usable as a decorator.
+
+        Classes that a marked function names in its code or annotations need no registration.
+        """
+        self.codec.register_class(cls)
+        return cls
+
+    # looking
+
+    @property
+    def mode(self) -> Mode:
+        """What look-ups and saves are allowed; assign to change it."""
+        return self.engine.mode
+
+    @mode.setter
+    def mode(self, mode: Mode) -> None:
+        self.engine.set_mode(_checked_mode(mode))
+
+    def stats(self) -> Stats:
+        """Return totals by function, of all programs that used this database."""
+        from beautyspot.report import Stats
+
+        self.flush()
+        return Stats(self.db.stats())
+
+    def records(self, query: Query | None = None, /, **filters: Any) -> Records:
+        """Return entries without their payloads, newest first.
+
+        Args:
+            query: What to list.
+            **filters: The fields of `Query`, instead of one.
+
+        Raises:
+            ConfigurationError: A filter is unknown.
+        """
+        from beautyspot.report import Records
+
+        self.flush()
+        return Records(self.db.scan(_checked_query(query, filters)))
+
+    def entry(self, key: str) -> EntryInfo | None:
+        """Return what is recorded about one entry, or None."""
+        found = self.db.scan(Query(key_prefix=key, limit=1))
+        return found[0] if found and found[0].cache_key == key else None
+
+    def load(self, key: str, known: Mapping[str, type] | None = None) -> Any:
+        """Return the stored value of a key.
+
+        Args:
+            key: The whole key.
+            known: Classes that it may hold, by qualified name, besides the registered ones.
+
+        Raises:
+            KeyError: Nothing is stored under the key.
+            StoreError: The bytes are missing or damaged.
+            CodecError: The bytes cannot be decoded in this program.
+        """
+        row = self.db.get(key)
+        if row is None:
+            raise KeyError(key)
+        return restore(row, codec=self.codec, storage=self.storage, known=known or {}).value
+
+    def invalidate(self, *, key: str | None = None, function: str | None = None, tag: str | None = None) -> int:
+        """Delete entries and return how many there were. Their blobs stay until the storage is swept.
+
+        Args:
+            key: One key.
+            function: All entries of a function or cell label.
+            tag: All entries with a tag.
+
+        Raises:
+            ConfigurationError: Nothing was chosen.
+        """
+        if key is not None:
+            return self.db.delete([key])
+        if function is None and tag is None:
+            raise ConfigurationError("invalidate what? Give key=, function= or tag=")
+        number = 0
+        while True:
+            page = self.db.scan(Query(function=function, tag=tag, limit=PAGE))
+            deleted = self.db.delete([entry.cache_key for entry in page])
+            number += deleted
+            if not deleted:
+                return number
+
+    def limiter_state(self) -> list[LimiterState]:
+        """Return the state of this Spot's rate limits."""
+        return [self._limiter.state()]
+
+    def running(self) -> list[dict[str, Any]]:
+        """Return the calls that run now in this process: name, key and start (UTC seconds since the epoch)."""
+        flights = self.engine.flights.running()
+        return [{"name": f.name, "key": f.key, "started_at": f.started_at} for f in flights]
+
+    def live(self) -> dict[str, Any]:
+        """Return this process's counters since start; cheap enough to ask five times a second.
+
+        ``version`` grows with every event, so that an observer can tell whether anything happened.
+        """
+        recorder = self.engine.recorder
+        recorder.fold()
+        functions = {
+            name: [t.hits, t.misses, t.failures, t.saved, t.ran] for name, t in list(recorder.since_start.items())
+        }
+        columns = list(zip(*functions.values(), strict=True)) or [(0,)] * 5
+        hits, misses, failures, saved, ran = (sum(column) for column in columns)
+        running = self.running()
+        return {
+            "hits": hits,
+            "misses": misses,
+            "failures": failures,
+            "saved": saved,
+            "ran": ran,
+            "functions": functions,
+            "running": running,
+            "limits": self.limiter_state(),
+            "version": recorder.version,
+        }
+
+    def dashboard(self) -> Any:
+        """Show the live dashboard below the cell. Needs the extra ``jupyter``."""
+        from beautyspot_jupyter.widget import show_dashboard
+
+        return show_dashboard(self)
+
+    def _repr_html_(self) -> str:
+        from beautyspot.report import spot_html
+
+        return spot_html(self)
+
+    # lifetime
+
+    def flush(self) -> None:
+        """Return when every accepted result and all statistics are committed.
+
+        Raises:
+            SpotError: In strict mode, what a background save met.
+        """
+        self.engine.flush()
+
+    def close(self) -> None:
+        """Flush and release connections; a later call opens them again."""
+        self.engine.close()
+
+    def shutdown(self, wait: bool = True) -> None:  # noqa: ARG002  (the signature of 2.x)
+        """The name that 2.x has for `close`."""
+        self.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _compile(self, options: dict[str, Any]) -> tuple[CallOptions, KeyOptions]:
+        defaults = self.defaults
+        given = {name: value for name, value in options.items() if value is not None}
+        keys = KeyOptions(
+            ignore=_names("ignore", given.pop("ignore", ())), key=given.pop("key", None), rules=given.pop("rules", None)
+        )
+        mode = given.pop("mode", None)
+        call = CallOptions(
+            save_blob=given.pop("save_blob", defaults.save_blob),
+            ttl=_positive("ttl", given.pop("ttl", None)),
+            version=_text("version", given.pop("version", defaults.version)),
+            content_type=_text("content_type", given.pop("content_type", defaults.content_type)),
+            tags=_names("tags", given.pop("tags", ())),
+            wait=bool(given.pop("wait", True)),
+            min_time=seconds(given.pop("min_time", 0.0)) or 0.0,
+            mode=None if mode is None else _checked_mode(mode),
+        )
+        if given:
+            known = "save_blob, version, content_type, ignore, key, rules, ttl, tags, wait, min_time, mode"
+            raise ConfigurationError(f"mark() has no option {', '.join(sorted(given))}: there are {known}")
+        return call, keys
+
+
+def _rebuild(state: dict[str, Any], codec: Codec) -> Spot:
+    spot = Spot(**state)
+    spot.codec = spot.engine.codec = codec
+    return spot
+
+
+def _prepare(home: Path) -> None:
+    """Make the workspace and keep its content out of version control."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with (home / ".gitignore").open("x", encoding="utf-8") as file:
+            file.write("*\n")
+    except OSError:  # it is there already, or the place is read-only: then the stores say so when they are used
+        return
+
+
+def _checked_name(name: object) -> str:
+    if (
+        not isinstance(name, str)
+        or not name.strip()
+        or name in {".", ".."}
+        or re.search(r'[/\\:*?"<>|\x00-\x1f]', name)
+    ):
+        raise ConfigurationError(f'Spot name {name!r} cannot name a file: leave out / \\ : * ? " < > |')
+    return name
+
+
+def _checked_mode(mode: object) -> Mode:
+    if mode not in get_args(Mode):
+        raise ConfigurationError(f"mode {mode!r} is none of {', '.join(get_args(Mode))}")
+    return mode  # type: ignore[return-value]
+
+
+def _checked_query(query: Query | None, filters: dict[str, Any]) -> Query:
+    if query is not None:
+        return query
+    try:
+        return Query(**filters)
+    except TypeError as error:
+        known = ", ".join(Query.__slots__)
+        raise ConfigurationError(f"records() has no filter like that ({error}): there are {known}") from error
+
+
+def _names(option: str, value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = (value,)
+    names = tuple(value) if isinstance(value, Iterable) else ()
+    if not isinstance(value, Iterable) or not all(isinstance(name, str) for name in names):
+        raise ConfigurationError(f"{option}={value!r}: expected names, for instance {option}=['a', 'b']")
+    return names
+
+
+def _positive(option: str, value: str | float | timedelta | None) -> float | None:
+    span = seconds(value)
+    if span is not None and span <= 0:
+        raise ConfigurationError(f"{option}={value!r} is not positive")
+    return span
+
+
+def _text(option: str, value: object) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise ConfigurationError(f"{option}={value!r}: expected text, for instance {option}={str(value)!r}")
+    return value
