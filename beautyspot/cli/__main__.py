@@ -1,0 +1,7 @@
+"""``python -m beautyspot.cli``."""
+
+import sys
+
+from beautyspot.cli import main
+
+sys.exit(main())

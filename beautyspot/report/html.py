@@ -1,0 +1,153 @@
+"""Static HTML: a snapshot that needs neither script nor style sheet to be readable, and looks calm with one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from beautyspot.report import human
+from beautyspot.report.models import EntryRow, FunctionRow, LimitRow, Overview
+
+__all__ = ["entries_html", "overview_html", "stats_html"]
+
+_SHOWN = 12
+
+# Variables of JupyterLab and Notebook with fallbacks: the snapshot follows the theme. nbconvert has the same ones.
+_STYLE = """<style>
+.bs-snap{--t:var(--jp-ui-font-color1,#1f2937);--m:var(--jp-ui-font-color2,#6b7280);--l:var(--jp-border-color2,#e5e7eb);
+font:13px/1.5 var(--jp-ui-font-family,system-ui,sans-serif);color:var(--t);max-width:960px;margin:4px 0}
+.bs-snap p{margin:0 0 6px;color:var(--m)}
+.bs-snap p b{color:var(--t);font-size:14px;margin-right:8px}
+.bs-snap table{border-collapse:collapse!important;margin:0 0 10px!important;font-size:12.5px;border:0!important;
+table-layout:auto!important;font-variant-numeric:tabular-nums}
+.bs-snap th,.bs-snap td{text-align:right!important;padding:4px 14px 4px 0!important;border:0!important;
+max-width:none!important;border-bottom:1px solid var(--l)!important;background:none!important;color:var(--t)!important;
+font-weight:400}
+.bs-snap th{color:var(--m)!important;font-weight:500}
+.bs-snap tr{background:none!important}.bs-snap thead{border:0!important}
+.bs-snap th:first-child,.bs-snap td:first-child,.bs-snap .bs-l{text-align:left!important}
+.bs-snap .bs-tiles td,.bs-snap .bs-tiles th{border:0!important;text-align:left!important}
+.bs-snap .bs-tiles td{font-size:19px;font-weight:600;padding:0 28px 0 0!important}
+.bs-snap .bs-tiles th{padding:4px 28px 0 0!important}
+.bs-snap code{background:none!important;padding:0!important;color:inherit!important;
+font:12px var(--jp-code-font-family,ui-monospace,monospace)}
+</style>"""
+
+# A saved widget without its kernel is a line of text, "model not found": the snapshot below speaks for it.
+_ORPHAN = (
+    "<style>.jp-OutputArea-child:has(+.jp-OutputArea-child .bs-snap)>.jupyter-widgets:not(:has(*))"
+    "{display:none}</style>"
+)
+
+
+def _cell(text: str) -> str:
+    return escape(human.plain(text))
+
+
+def _table(
+    head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "", left: frozenset[int] = frozenset()
+) -> str:
+    def line(cells: Sequence[str], tag: str) -> str:
+        marks = [' class="bs-l"' if i in left else "" for i in range(len(cells))]
+        return "<tr>" + "".join(f"<{tag}{m}>{c}</{tag}>" for c, m in zip(cells, marks, strict=True)) + "</tr>"
+
+    body = "".join(line(row, "td") for row in rows)
+    attribute = f' class="{kind}"' if kind else ""
+    return f"<table{attribute}><thead>{line(head, 'th')}</thead><tbody>{body}</tbody></table>"
+
+
+def _wrap(*parts: str, kind: str = "") -> str:
+    return f'<div class="bs-snap{kind}">{_STYLE}{"".join(parts)}</div>'
+
+
+def _functions(rows: Sequence[FunctionRow]) -> str:
+    busiest = sorted(rows, key=lambda row: (-(row.hits + row.misses), row.name))[:_SHOWN]
+    head = ("Function", "Hits", "Misses", "Hit rate", "Mean time", "Saved", "Entries", "Size")
+    body = [
+        (
+            f"<code>{_cell(human.clip(row.name, 80))}</code>",
+            human.count(row.hits),
+            human.count(row.misses),
+            human.percent(row.rate),
+            human.duration(row.mean),
+            human.duration(row.saved),
+            human.count(row.entries),
+            human.size(row.size),
+        )
+        for row in busiest
+    ]
+    more = f"<p>and {len(rows) - _SHOWN} more functions</p>" if len(rows) > _SHOWN else ""
+    return _table(head, body) + more
+
+
+def _limits(limits: Sequence[LimitRow]) -> str:
+    texts = [
+        f"limit {_cell(limit.name)}: {limit.tpm:g}/min"
+        + (f", {limit.waiting} waiting, next in {human.duration(limit.next_slot_in)}" if limit.waiting else "")
+        for limit in limits
+    ]
+    return f"<p>{' · '.join(texts)}</p>" if texts else ""
+
+
+def stats_html(rows: Sequence[FunctionRow]) -> str:
+    """Render the per-function table.
+
+    Example:
+        >>> "<script>" in stats_html([FunctionRow(name="<script>", hits=1)])
+        False
+    """
+    return _wrap(_functions(rows) if rows else "<p>No calls recorded yet.</p>")
+
+
+def entries_html(rows: Sequence[EntryRow], now: float) -> str:
+    """Render a list of entries."""
+    head = ("Key", "Function", "Arguments", "Size", "Took", "Hits", "Created")
+    body = [
+        (
+            f"<code>{_cell(row.key[:12])}</code>",
+            _cell(human.clip(row.name, 80)),
+            f"<code>{_cell(human.clip(row.arguments, 80))}</code>",
+            human.size(row.size),
+            human.duration(row.duration),
+            human.count(row.hits),
+            human.age(row.created_at, now),
+        )
+        for row in rows
+    ]
+    return _wrap(_table(head, body, left=frozenset({1, 2})) if body else "<p>No entries.</p>")
+
+
+def overview_html(view: Overview, *, rows: Sequence[EntryRow] = (), mark: str = "") -> str:
+    """Render a cache at one glance.
+
+    Args:
+        view: What to show.
+        rows: Newest entries to list below.
+        mark: An extra class name, by which a live dashboard next to it hides the snapshot.
+    """
+    total, session = view.total, view.session
+    mode = f" · mode {_cell(view.mode)}" if view.mode and view.mode != "on" else ""
+    tiles = _table(
+        ("Hit rate", "Hits", "Misses", "Time saved", "Entries", "Size"),
+        [
+            (
+                human.percent(total.rate),
+                human.count(total.hits),
+                human.count(total.misses),
+                human.duration(total.saved),
+                human.count(view.entries),
+                human.size(view.size),
+            )
+        ],
+        kind="bs-tiles",
+    )
+    this = ""
+    if session is not None:
+        calls = f"{human.counted(session.hits, 'hit')}, {human.counted(session.misses, 'miss', 'misses')}"
+        this = f"<p>This session: {calls}, {human.duration(session.saved)} saved</p>"
+    parts = [f"<p><b>◆ {_cell(view.title)}</b>{_cell(view.db)}{mode}</p>", tiles, this, _limits(view.limits)]
+    if total.functions:
+        parts.append(_functions(total.functions))
+    if rows:
+        parts.append(entries_html(rows, view.made_at).replace(_STYLE, ""))
+    return _wrap(*parts, _ORPHAN, kind=f" {escape(mark)}") if mark else _wrap(*parts)

@@ -1,0 +1,116 @@
+"""Paths, exit codes, and terminals of every kind."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from beautyspot import __version__
+
+
+def test_version(run):
+    """--version names program and version."""
+    assert run("--version") == (0, f"beautyspot {__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["fly"],
+        ["ls", "--limit", "0"],
+        ["ls", "--limit", "x"],
+        ["ls", "--sort", "taste"],
+        ["ui", "--port", "70000"],
+        ["show"],
+    ],
+)
+def test_wrong_usage_is_exit_code_2(run, arguments):
+    """What cannot be understood is told with the usage."""
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert "usage: beautyspot" in err
+
+
+@pytest.mark.parametrize("command", [["ls"], ["stats"], ["ui", "--no-browser"]])
+def test_a_missing_file_is_told_and_not_made(run, tmp_path, command):
+    """A wrong path is exit code 1 and leaves no file behind."""
+    path = tmp_path / "nope.db"
+    code, out, err = run(command[0], path, *command[1:])
+    assert (code, out) == (1, "")
+    assert f"there is no file {path}" in err
+    assert not path.exists()
+
+
+def test_a_file_that_is_no_database(run, tmp_path):
+    """A text file is refused in one line."""
+    (tmp_path / "a.db").write_text("hello, this is no database at all\n" * 50)
+    code, out, err = run("stats", tmp_path / "a.db")
+    assert (code, out) == (1, "")
+    assert len(err.splitlines()) == 1
+
+
+def test_a_folder_lists_its_databases(run, cache):
+    """A folder is no database, but tells which ones it holds."""
+    code, _, err = run("ls", cache.parent)
+    assert code == 2
+    assert str(cache) in err
+
+
+def test_the_only_database_of_the_workspace_is_the_default(run, cache, tmp_path):
+    """Without a path the workspace decides, if it can."""
+    home = tmp_path / "home"
+    assert run("stats")[0] == 1
+    home.mkdir()
+    shutil.copy(cache, home / "one.db")
+    assert "3 hits" in run("stats")[1]
+    shutil.copy(cache, home / "two.db")
+    code, _, err = run("stats")
+    assert code == 2
+    assert "two.db" in err
+
+
+def test_a_url_of_no_known_database(run):
+    """An unknown scheme is wrong usage."""
+    assert run("ls", "ftp://host/x")[0] == 2
+
+
+def start(arguments, **options):
+    env = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "beautyspot.cli", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=env,
+        **options,
+    )
+
+
+def test_ascii_terminals_get_escapes(cache):
+    """Text that the terminal has no letters for is escaped, not an error."""
+    out, err = start(["ls", cache]).communicate(timeout=60)
+    assert err == b""
+    assert b"\\u7ffb\\u8a33" in out
+    out.decode("ascii")
+    out, err = start(["stats", cache, "--json"]).communicate(timeout=60)
+    assert b"\\u7ffb" in out
+    assert err == b""
+
+
+def test_a_reader_that_leaves_early_is_no_error(cache):
+    """`beautyspot ls | head` ends silently."""
+    process = start(["ls", cache])
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(60) == 0
+
+
+def test_a_missing_extra_is_named(run, cache, monkeypatch):
+    """Without Panel, ui says what to install."""
+    monkeypatch.setitem(sys.modules, "panel", None)
+    code, _, err = run("ui", cache, "--no-browser")
+    assert code == 1
+    assert 'pip install "beautyspot[dashboard]"' in err

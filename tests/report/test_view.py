@@ -1,0 +1,148 @@
+"""What a front end is sent and may ask."""
+
+import json
+
+import pytest
+
+from beautyspot.entry import StatsDelta
+from beautyspot.errors import StoreError
+from beautyspot.report.view import Source, SpotSource, View
+
+
+@pytest.fixture
+def view(live):
+    view = View(lambda: SpotSource(live))
+    view.refresh()
+    return view
+
+
+def ask(view, method, **params):
+    ask.number = getattr(ask, "number", 0) + 1
+    (answer,) = view.answer([{"id": f"t{ask.number}", "method": method, "params": params}])
+    return answer
+
+
+def test_state_is_json_with_the_newest_page(view):
+    """The state carries counters and the newest entries, and no payloads."""
+    state = json.loads(json.dumps(view.refresh(), allow_nan=False))
+    assert state["live"] is True
+    assert state["entries"] == 30
+    assert len(state["recent"]["rows"]) == 25
+    assert state["recent"]["rows"][0]["arguments"] == "n=29"
+    assert "value 29" not in json.dumps(state)
+
+
+def test_ticks_move_counters_without_the_database(view, live, monkeypatch):
+    """Between two readings, counters follow the process alone."""
+    monkeypatch.setattr(live.db, "stats", lambda: pytest.fail("the database was asked"))
+    monkeypatch.setattr(live.db, "count", lambda query: pytest.fail("the database was asked"))
+    before = view.version()
+    live.count("fetch", 7, 2, saved=14.0)
+    assert view.version() != before
+    state = view.tick()
+    assert state["session"]["hits"] == 7
+    assert state["total"]["hits"] == 35 + 7
+    assert {row["name"]: row["hits"] for row in state["total"]["functions"]} == {"fetch": 37, "翻訳する": 5}
+
+
+def test_totals_do_not_count_twice(view, live):
+    """What the database has taken up is not added again."""
+    live.count("fetch", 7, 2)
+    live.db.touch([], [StatsDelta("fetch", 7, 2)])
+    assert view.refresh()["total"]["hits"] == 42
+    live.count("fetch", 8, 2)
+    assert view.tick()["total"]["hits"] == 43
+
+
+def test_states_stay_small(view, live):
+    """Ten thousand functions become the two hundred busiest; totals count all."""
+    for i in range(10_000):
+        live.counters["functions"][f"f{i}"] = [i, 1, 0, 0.0, 0.0]
+    live.counters["version"] += 1
+    state = view.tick()
+    assert len(state["session"]["functions"]) == len(state["total"]["functions"]) == 200
+    assert state["session"]["functions"][0]["name"] == "f9999"
+    assert state["session"]["misses"] == 10_000
+    assert len(json.dumps(state)) < 150_000
+
+
+def test_pages_and_details_are_answered(view):
+    """A front end pages, filters and opens entries."""
+    first = ask(view, "page")["result"]
+    second = ask(view, "page", after=first["after"])["result"]
+    assert len(second["rows"]) == 5
+    assert second["after"] is None
+    assert ask(view, "page", function="翻訳する", order="size", descending=False)["result"]["total"] == 10
+    assert ask(view, "page", text="n=1", kind="function")["result"]["total"] == 11
+    detail = ask(view, "detail", key=first["rows"][0]["key"])["result"]
+    assert detail["blocks"][0]["text"] == "value 29"
+    assert ask(view, "detail", key="none")["result"] is None
+
+
+def test_a_request_is_answered_once(view):
+    """The front end repeats unanswered requests; nothing runs twice."""
+    request = {"id": "same", "method": "page", "params": {}}
+    assert len(view.answer([request, request])) == 1
+    assert view.answer([request]) == []
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [None, 5, [], {"id": 3}, {"id": "x" * 200}, {"id": "a", "method": "rm", "params": {}},
+     {"id": "b", "method": "page"},
+     {"id": "c", "method": "page", "params": {"order": "payload; DROP"}}, {"id": "d", "method": "detail", "params": {}},
+     {"id": "e", "method": "page", "params": {"after": [1]}}, {"id": "f", "method": "page", "params": {"after": 5}}],
+)  # fmt: skip
+def test_malformed_requests_do_no_harm(view, request_):
+    """Nonsense is ignored or refused."""
+    assert all(not answer["ok"] for answer in view.answer([request_]))
+
+
+def test_edits_are_refused_unless_allowed(live, busy):
+    """A read-only dashboard neither pins nor deletes."""
+    key = busy.put("mine")
+    closed, open_ = View(lambda: SpotSource(live, edit=False)), View(lambda: SpotSource(live))
+    for method, params in (("pin", {"pinned": True}), ("delete", {})):
+        answer = ask(closed, method, key=key, **params)
+        assert not answer["ok"]
+        assert "read-only" in answer["error"]
+    assert ask(open_, "pin", key=key, pinned=True)["result"] is True
+    assert ask(open_, "detail", key=key)["result"]["row"]["pinned"] is True
+    assert ask(open_, "delete", key=key)["result"] == 1
+    assert ask(open_, "detail", key=key)["result"] is None
+
+
+def test_a_store_that_fails_is_told(view, live, monkeypatch):
+    """An unreachable database shows as an error beside the last state."""
+
+    def fail(*_):
+        raise StoreError("the disk is gone")
+
+    monkeypatch.setattr(live.db, "count", fail)
+    state = view.refresh()
+    assert state["error"] == "the disk is gone"
+    assert state["total"]["hits"] == 35
+    assert ask(view, "page")["error"] == "the disk is gone"
+
+
+def test_a_source_that_is_gone_closes_the_view(live):
+    """After the Spot is gone the last state stays, marked closed."""
+    holder = [SpotSource(live)]
+    view = View(lambda: holder[0] if holder else None)
+    view.refresh()
+    holder.clear()
+    assert view.version() is None
+    state = view.tick()
+    assert state["closed"] is True
+    assert state["total"]["hits"] == 35
+    assert ask(view, "page")["error"] == "The cache was closed."
+
+
+def test_a_database_alone_is_not_live(busy):
+    """A file has no session and no live counters."""
+    source = Source(busy.db, busy.storage, busy.codec)
+    view = View(lambda: source)
+    state = view.refresh()
+    assert (state["live"], state["session"], state["edit"]) == (False, None, False)
+    assert state["storage"] == busy.storage.label
+    assert view.version() == 0
