@@ -1,8 +1,8 @@
 """An ordered record of what a cell shows, taken while it is shown.
 
-The objects stay where they are: ``write`` of the existing streams, ``publish`` and ``clear_output`` of the existing publisher
-and ``write_format_data`` of the existing display hook are wrapped for the time of the run. So output is live, handlers that
-were created earlier are heard, and other capturing magics nest in both orders.
+The objects stay where they are: ``write`` of the existing streams, ``publish`` and ``clear_output`` of the existing
+publisher and ``write_format_data`` of the existing display hook are wrapped for the time of the run. So output is live,
+handlers that were created earlier are heard, and other capturing magics nest in both orders.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 __all__ = ["Tee", "flush_figures"]
 
@@ -34,7 +34,7 @@ class Tee:
         self._quiet = threading.local()
         self._undo: list[Callable[[], None]] = []
 
-    def __enter__(self) -> Tee:
+    def __enter__(self) -> Self:
         shell = self.shell
         for name in ("stdout", "stderr"):
             self._wrap(getattr(sys, name), "write", self._writer(name))
@@ -60,9 +60,7 @@ class Tee:
             return
 
         def undo() -> None:
-            if (
-                getattr(owner, name, None) is not wrapper
-            ):  # somebody wrapped it later and did not unwrap: leave that alone
+            if getattr(owner, name, None) is not wrapper:  # somebody wrapped it later and did not unwrap: leave that
                 return
             if own is _MISSING:
                 delattr(owner, name)

@@ -1,7 +1,7 @@
 """The key of a cell: its text, the values of what it reads, and the options that change its result.
 
-Keys are 48 hexadecimal digits: 32 for all that is known before the run (the *base*), 16 that tell records apart which differ
-in what a run discovered: files, states of random number generators, old values of variables.
+Keys are 48 hexadecimal digits: 32 for all that is known before the run (the *base*), 16 that tell records apart which
+differ in what a run discovered: files, states of random number generators, old values of variables.
 """
 
 from __future__ import annotations
@@ -132,8 +132,8 @@ def _option_parts(options: CellOptions) -> dict[str, str]:
     for name in options.pin:
         parts[f"pin:{name}"] = digest(_version(name)).hex()
     special = (
-        options.reads, options.ignore, options.writes, options.no_output, options.rng, options.files, options.allow_effects,
-        options.strict,
+        options.reads, options.ignore, options.writes, options.no_output, options.rng, options.files,
+        options.allow_effects, options.strict,
     )  # fmt: skip
     if special != ((None, (), None, False, None, True, False, False)):
         parts["options"] = digest(special).hex()

@@ -1,7 +1,8 @@
 """What is stored for a cell, and how it comes back.
 
-The stored value is one dict: ``names`` and ``objects`` (the variables, see `beautyspot_jupyter.graph`), ``in_place`` (inputs that
-the run changed), ``deleted``, ``unbound``, ``outputs``, ``handles`` (variables that update an output), ``generators`` (states that the run left) and ``deps``.
+The stored value is one dict: ``names`` and ``objects`` (the variables, see `beautyspot_jupyter.graph`), ``in_place``
+(inputs that the run changed), ``deleted``, ``unbound``, ``outputs``, ``handles`` (variables that update an output),
+``generators`` (states that the run left) and ``deps``.
 Code is not in it: imports, functions and classes are executed again from the cell's own text.
 """
 
@@ -332,7 +333,7 @@ class Restoration:
     def bind_handles(self, ids: Mapping[str, str]) -> None:
         """Bind the variables that update an output to the outputs that were just shown."""
         for name, display_id in self.document["handles"].items():
-            self.namespace[name] = DisplayHandle(ids.get(display_id, display_id))
+            self.namespace[name] = DisplayHandle(ids.get(display_id, display_id))  # type: ignore[no-untyped-call,unused-ignore]
 
 
 def _rebind(scope: dict[Any, Any], old: Any, new: Any) -> None:

@@ -155,9 +155,7 @@ class _Unfolded(ast.NodeTransformer):
             line, code = switches[0], code[switches.end() :]
         try:
             body = ast.parse(_transformed(code.strip() if magic[0] == "run_line_magic" else code)).body
-        except (
-            SyntaxError
-        ):  # options such as ``%timeit -n 10 f()``: the text is then no Python, and the magic stays a hazard
+        except SyntaxError:  # options such as ``%prun -s cumtime f()``: no Python, and the magic stays a hazard
             return None
         for statement in body:
             for part in ast.walk(statement):
@@ -168,4 +166,4 @@ class _Unfolded(ast.NodeTransformer):
 def _transformed(text: str) -> str:
     from IPython.core.inputtransformer2 import TransformerManager
 
-    return TransformerManager().transform_cell(text)
+    return str(TransformerManager().transform_cell(text))  # type: ignore[no-untyped-call,unused-ignore]

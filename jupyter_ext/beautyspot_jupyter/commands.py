@@ -44,9 +44,8 @@ def predict(call: CellCall) -> None:
         return
     entry = call.found.entry
     if entry is not None:
-        _say(
-            f"{call.label}: would hit: computed {age(entry.created_at)}, saves {seconds_text(entry.duration)} · {entry.cache_key[:6]}"
-        )
+        gain = f"computed {age(entry.created_at)}, saves {seconds_text(entry.duration)}"
+        _say(f"{call.label}: would hit: {gain} · {entry.cache_key[:6]}")
     else:
         _say(f"{call.label}: would run: {call.why}")
     for name, found in sorted(call.key.parts.items()):
@@ -93,8 +92,8 @@ def list_(notebook: Notebook, rest: str) -> None:
     entries = _spot(notebook).db.scan(Query(kind="cell", tag=tag))
     for entry in entries:
         writes = names_text(_names(entry))
-        _say(f"{entry.cache_key[:6]}  {entry.func_name:16} {seconds_text(entry.duration):>9} {size_text(entry.size):>9}  "
-             f"{age(entry.created_at):12} {writes}")  # fmt: skip
+        cost = f"{seconds_text(entry.duration):>9} {size_text(entry.size):>9}"
+        _say(f"{entry.cache_key[:6]}  {entry.func_name:16} {cost}  {age(entry.created_at):12} {writes}")
     if not entries:
         _say("no cells are stored")
 
@@ -239,9 +238,8 @@ def _one(notebook: Notebook, text: str) -> EntryInfo:
 
 def _describe(entry: EntryInfo) -> None:
     _say(f"{entry.func_name} · {entry.cache_key}")
-    _say(
-        f"  computed {age(entry.created_at)} in {seconds_text(entry.duration)} · {size_text(entry.size)} · {entry.hits} hits"
-    )
+    cost = f"{seconds_text(entry.duration)} · {size_text(entry.size)}"
+    _say(f"  computed {age(entry.created_at)} in {cost} · {entry.hits} hits")
     _say(f"  stores {names_text(_names(entry)) or 'output only'}")
 
 

@@ -37,10 +37,10 @@ class Definitions:
 
 
 def find_definitions(tree: ast.Module) -> Definitions:
-    """Find the definitions of a cell.
+    r"""Find the definitions of a cell.
 
     Example:
-        >>> found = find_definitions(ast.parse("import math\\nx = 1\\ndef f(): return x"))
+        >>> found = find_definitions(ast.parse("import math\nx = 1\ndef f(): return x"))
         >>> sorted(found.names), len(found.statements)
         (['f', 'math'], 2)
     """

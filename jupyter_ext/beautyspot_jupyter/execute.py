@@ -1,6 +1,6 @@
 """Running the statements of a cell as IPython would, under the outer cell's file name and line numbers.
 
-Not by a nested ``run_cell``: that would report a failed cell as ok, fire events twice, lose the semicolon and not await.
+Not by a nested ``run_cell``: that would report a failed cell as ok, fire events twice, lose the semicolon, not await.
 """
 
 from __future__ import annotations

@@ -134,4 +134,4 @@ class Notebook:
             str(workspace()),
             *(str(place.label) for each in (spot, *others) for place in (each.db, each.storage)),
         ]
-        return tuple(os.path.abspath(label) for label in labels if "://" not in label)
+        return tuple(os.path.abspath(label) for label in labels if "://" not in label)  # noqa: PTH100  # compared as text

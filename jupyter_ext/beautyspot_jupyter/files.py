@@ -1,19 +1,23 @@
-"""Files that a run opens: what it read must be unchanged, and what it wrote must still be there, or the entry does not count.
+"""Files that a run opens: what it read must be unchanged, and what it wrote must still be there.
 
-An audit hook sees every ``open``, however it was reached. It is installed once, for the life of the process, and looks at
-nothing unless a cell is being watched.
+An audit hook sees every ``open``, however it was reached. It is installed once, for the life of the process, and
+looks at nothing unless a cell is being watched. Paths stay text, as the cell wrote them: a ``Path`` would drop ``./``
+and cost time in the hook.
 """
+
+# ruff: noqa: PTH100, PTH109, PTH110, PTH111, PTH112, PTH113, PTH116, PTH118, PTH119, PTH120, PTH123, PTH207, PTH208
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from blake3 import blake3
 
@@ -53,7 +57,7 @@ class Watch:
     started_in: str = ""
     others: frozenset[int] = frozenset()
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> Self:
         if not _installed.is_set():
             _installed.set()
             sys.addaudithook(_hook)
@@ -94,9 +98,7 @@ class Watch:
             if _stamp(path) != stamp:
                 raise ValueError(f"{os.path.basename(path)} changed while the cell ran")
             found.append(["read", path, file_state(path)])
-        for path in self.written:
-            if os.path.exists(path):
-                found.append(["written", path, file_state(path)])
+        found += [["written", path, file_state(path)] for path in self.written if os.path.exists(path)]
         found += [["listing", path, state] for path, state in self.listed.items() if not self._made_inside(path)]
         found += [["folder", path, ""] for path in self.folders if os.path.isdir(path)]
         return found
@@ -108,6 +110,7 @@ class Watch:
     # events
 
     def on_open(self, path: str, mode: str | None, flags: int) -> None:
+        """Note that a file is opened; arguments as those of the audit event."""
         if self._ignored(path) or os.path.isdir(path):  # O_TMPFILE opens a folder
             return
         if mode is not None:
@@ -125,10 +128,12 @@ class Watch:
         self.written[path] = None
 
     def on_list(self, path: str) -> None:
+        """Note that the names in a folder are read."""
         if not self._ignored(path) and path not in self.listed:
             self.listed[path] = _listing(path)
 
     def on_remove(self, path: str, folder: int = -1) -> None:
+        """Note that a file or folder is removed; `folder` is the descriptor that the path is relative to, or -1."""
         if folder != -1:  # a path relative to an open folder, as shutil.rmtree uses
             made = [
                 known for known in (*self.written, *self.folders) if os.path.basename(known) == os.path.basename(path)
@@ -144,6 +149,7 @@ class Watch:
             self.effects[f"it removes {os.path.basename(path)}"] = None
 
     def on_rename(self, source: str, target: str) -> None:
+        """Note that a file is renamed."""
         if self._ignored(target):
             return
         if source in self.written:
@@ -178,52 +184,52 @@ def _own_files_of_libraries() -> tuple[str, ...]:
 
 
 def _hook(event: str, args: tuple[Any, ...]) -> None:
-    if not _active or event not in _EVENTS:
+    if not _active or (event not in _EVENTS and event not in _EFFECTS):
         return
     watch = _active[-1]
     if threading.get_ident() in watch.others or _is_import(sys._getframe(1)):  # noqa: SLF001
         return
-    try:
+    with contextlib.suppress(Exception):  # an error would break the user's open(); what has no path is not followed
         _note(watch, event, args)
-    except Exception:  # noqa: S110  # an error here would break the user's open(); a path that cannot be looked at is not followed
-        pass
 
 
 def _note(watch: Watch, event: str, args: tuple[Any, ...]) -> None:
-    if event in {"subprocess.Popen", "os.system", "os.posix_spawn", "os.exec"}:
-        watch.effects["it runs a program"] = None
+    if event in _EFFECTS:
+        watch.effects[_EFFECTS[event]] = None
         return
     path = args[0]
     if isinstance(path, bytes):
         path = os.fsdecode(path)
     if path is None and event in {"os.listdir", "os.scandir"}:
         path = "."
-    if not isinstance(path, str) or not path:
-        return
-    if event == "open":
-        watch.on_open(path, args[1], args[2])
-    elif event in {"os.listdir", "os.scandir"}:
-        watch.on_list(path)
-    elif event in {"os.remove", "os.rmdir"}:
-        watch.on_remove(path, args[1] if isinstance(args[1], int) else -1)
-    elif event == "os.rename":
-        watch.on_rename(path, os.fsdecode(args[1]))
-    elif event == "os.mkdir":
-        watch.folders[path] = None
-    elif event == "sqlite3.connect" and path != ":memory:":
+    if isinstance(path, str) and path:
+        _EVENTS[event](watch, path, args)
+
+
+_EFFECTS = {
+    "os.chdir": "it changes the working directory",
+    "subprocess.Popen": "it runs a program",
+    "os.system": "it runs a program",
+    "os.posix_spawn": "it runs a program",
+    "os.exec": "it runs a program",
+}
+
+
+def _on_connect(watch: Watch, path: str, _: tuple[Any, ...]) -> None:
+    if path != ":memory:":
         watch.on_open(path.removeprefix("file:").partition("?")[0], "r", 0)
-    elif event in {"os.chdir", "os.putenv"}:
-        watch.effects[
-            "it changes the working directory" if event == "os.chdir" else "it changes an environment variable"
-        ] = None
 
 
-_EVENTS = frozenset(
-    {
-        "open", "os.listdir", "os.scandir", "os.remove", "os.rmdir", "os.rename", "os.mkdir", "os.chdir", "sqlite3.connect",
-        "subprocess.Popen", "os.system", "os.posix_spawn", "os.exec",
-    }
-)  # fmt: skip
+_EVENTS: dict[str, Callable[[Watch, str, tuple[Any, ...]], None]] = {
+    "open": lambda watch, path, args: watch.on_open(path, args[1], args[2]),
+    "os.listdir": lambda watch, path, _: watch.on_list(path),
+    "os.scandir": lambda watch, path, _: watch.on_list(path),
+    "os.remove": lambda watch, path, args: watch.on_remove(path, args[1] if isinstance(args[1], int) else -1),
+    "os.rmdir": lambda watch, path, args: watch.on_remove(path, args[1] if isinstance(args[1], int) else -1),
+    "os.rename": lambda watch, path, args: watch.on_rename(path, os.fsdecode(args[1])),
+    "os.mkdir": lambda watch, path, _: watch.folders.setdefault(path),
+    "sqlite3.connect": _on_connect,
+}
 
 
 def _is_import(frame: Any) -> bool:

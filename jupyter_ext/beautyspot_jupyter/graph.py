@@ -1,8 +1,9 @@
 """Which objects the variables of a cell share, with each other and with what the cell read.
 
-What is stored must come back with the same sharing: ``b = a`` gives one list under two names, ``rows = [r for r in records if
-...]`` gives a list of the very dicts in ``records``. So shared objects are stored once, and wherever one is met a `CellLink`
-stands for it. A link to an input says where it lies: ``records[3]``. What cannot be expressed that way is refused.
+What is stored must come back with the same sharing: ``b = a`` gives one list under two names, ``rows = [r for r in
+records if ...]`` gives a list of the very dicts in ``records``. So shared objects are stored once, and wherever one
+is met a `CellLink` stands for it. A link to an input says where it lies: ``records[3]``. What cannot be expressed is
+refused.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from beautyspot.keys.source_values import is_immutable
 __all__ = ["CellLink", "InputMap", "Packed", "Tangled", "map_inputs", "mutable_parts", "pack", "unpack"]
 
 NODE_LIMIT = 2_000_000
+_CONTAINERS = frozenset({list, tuple, deque, dict, set, frozenset})
 _PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes, range, type(...)})
 _SCALARS = (
     "pandas._libs",
@@ -79,17 +81,16 @@ class Packed:
     notices: list[str] = field(default_factory=list)
 
 
-def _children(value: object) -> Iterator[tuple[Any, object]]:
+def _children(value: Any) -> Iterator[tuple[Any, object]]:
     kind = type(value)
-    if kind is list or kind is tuple or kind is deque:
-        if not _PLAIN.issuperset(map(type, value)):  # type: ignore[call-overload]
-            yield from enumerate(value)  # type: ignore[arg-type]
-    elif kind is dict:
-        if not _PLAIN.issuperset(map(type, value.values())):  # type: ignore[attr-defined]
-            yield from value.items()  # type: ignore[attr-defined]
+    if kind not in _CONTAINERS or _PLAIN.issuperset(map(type, value.values() if kind is dict else value)):
+        return
+    if kind is dict:
+        yield from value.items()
     elif kind is set or kind is frozenset:
-        if not _PLAIN.issuperset(map(type, value)):  # type: ignore[call-overload]
-            yield from ((None, item) for item in value)  # type: ignore[attr-defined]
+        yield from ((None, item) for item in value)
+    else:
+        yield from enumerate(value)
 
 
 def _hidden_children(value: Any) -> Iterator[object]:
@@ -167,7 +168,7 @@ def map_inputs(inputs: Mapping[str, object]) -> InputMap:
             found.paths[id(value)] = (name, path)
         in_set = type(value) in (set, frozenset)
         children = [(item, name, (*path, step), hidden or in_set) for step, item in _children(value)]
-        if type(value) not in (list, dict, set, deque, tuple, frozenset):
+        if type(value) not in _CONTAINERS:
             children += [(item, name, path, True) for item in _hidden_children(value)]
         stack.extend(reversed(children))
     return found
@@ -199,32 +200,34 @@ class _Scan:
             self.steps += 1
             if self.steps > NODE_LIMIT:
                 raise Tangled(f"{name} holds too many objects to follow")
-            ident = id(value)
-            mutable = _is_mutable(value)
-            if mutable and (ident in self.inputs.opaque or (hidden and ident in self.inputs.paths)):
-                owner = self.inputs.opaque.get(ident) or self.inputs.paths[ident][0]
-                raise Tangled(f"{name} holds a part of {owner} that cannot be shared again")
-            if ident in self.inputs.paths and mutable:
-                self.count[ident] = 0  # a link; what is inside belongs to the input
+            if not self.meet(name, value, hidden=hidden):
                 continue
-            seen = self.count.get(ident, 0)
-            self.count[ident] = seen + 1
-            self.owner.setdefault(ident, name)
-            if hidden:
-                self.hidden.add(ident)
-            if seen:
-                if mutable and ident in self.hidden:
-                    other = self.owner[ident]
-                    both = name if other == name else f"{other} and {name}"
-                    raise Tangled(f"{both} share an object inside another one")
-                if mutable:
-                    continue
-            else:
-                self.order.append(value)
             in_set = type(value) in (set, frozenset)
             stack.extend((item, hidden or in_set) for _, item in _children(value))
-            if type(value) not in (list, dict, set, deque, tuple, frozenset):
+            if type(value) not in _CONTAINERS:
                 stack.extend((item, True) for item in _hidden_children(value))
+
+    def meet(self, name: str, value: object, *, hidden: bool) -> bool:
+        """Count one object; returns whether what is inside it has to be walked."""
+        ident, mutable = id(value), _is_mutable(value)
+        if mutable and (ident in self.inputs.opaque or (hidden and ident in self.inputs.paths)):
+            owner = self.inputs.opaque.get(ident) or self.inputs.paths[ident][0]
+            raise Tangled(f"{name} holds a part of {owner} that cannot be shared again")
+        if ident in self.inputs.paths and mutable:
+            self.count[ident] = 0  # a link; what is inside belongs to the input
+            return False
+        seen = self.count.get(ident, 0)
+        self.count[ident] = seen + 1
+        self.owner.setdefault(ident, name)
+        if hidden:
+            self.hidden.add(ident)
+        if not seen:
+            self.order.append(value)
+        elif mutable and ident in self.hidden:
+            other = self.owner[ident]
+            both = name if other == name else f"{other} and {name}"
+            raise Tangled(f"{both} share an object inside another one")
+        return not (seen and mutable)
 
 
 def pack(outputs: Mapping[str, object], inputs: InputMap) -> Packed:
@@ -285,8 +288,9 @@ def _check_views(scan: _Scan, packed: Packed) -> None:
     if numpy is None:
         return
     bases: dict[int, str] = {}
-    input_bases = {id(_base(v, numpy)): scan.inputs.paths.get(id(v), ("an input",))[0] for v in scan.inputs.kept
-                   if isinstance(v, numpy.ndarray) and (id(v) in scan.inputs.paths or id(v) in scan.inputs.opaque)}  # fmt: skip
+    known = {ident: place[0] for ident, place in scan.inputs.paths.items()} | scan.inputs.opaque
+    arrays = (v for v in scan.inputs.kept if isinstance(v, numpy.ndarray) and id(v) in known)
+    input_bases = {id(_base(v, numpy)): known[id(v)] for v in arrays}
     for value in scan.order:
         if not isinstance(value, numpy.ndarray):
             continue

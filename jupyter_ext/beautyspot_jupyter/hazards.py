@@ -1,7 +1,7 @@
 """What the text of a cell does that a cache cannot follow: dynamic names, magics, programs, global settings.
 
-A hazard is either an *effect* (something outside the namespace changes; ``--allow-effects`` accepts it) or a *blind spot* (the
-analysis cannot tell what is read; only naming the reads helps).
+A hazard is either an *effect* (something outside the namespace changes; ``--allow-effects`` accepts it) or a *blind
+spot* (the analysis cannot tell what is read; only naming the reads helps).
 """
 
 from __future__ import annotations
@@ -114,19 +114,10 @@ def _of_call(node: ast.Call) -> Iterator[Hazard]:
     chain = _chain(node.func)
     name = chain[-1] if chain else ""
     if len(chain) == 1:
-        if name in _BLIND:
-            yield Hazard(_BLIND[name], "name what it reads with --reads", effect=False, root=name)
-        elif name in {"vars", "dir"} and not node.args:
-            yield Hazard(f"{name}() looks at every name", "name what it reads with --reads", effect=False, root=name)
-        elif name in _ASKS:
-            yield Hazard(_ASKS[name], "ask in a cell of its own", effect=True, root=name)
+        yield from _of_builtin(name, node)
     if name == "import_module":
-        yield Hazard(
-            "import_module() loads code that is not known beforehand",
-            "use an import statement",
-            effect=False,
-            root=chain[0],
-        )
+        text = "import_module() loads code that is not known beforehand"
+        yield Hazard(text, "use an import statement", effect=False, root=chain[0])
     elif name in _SETTINGS:
         yield Hazard(_SETTINGS[name], "move it to its own cell", effect=True, root=chain[0])
     elif chain[-2:] in _PROCESSES:
@@ -137,6 +128,15 @@ def _of_call(node: ast.Call) -> Iterator[Hazard]:
         yield Hazard("it changes sys.path", "move it to its own cell", effect=True)
     elif chain[-2:] in _PLOTTING:
         yield Hazard("it changes the style of plots", "move it to its own cell", effect=True)
+
+
+def _of_builtin(name: str, node: ast.Call) -> Iterator[Hazard]:
+    if name in _BLIND:
+        yield Hazard(_BLIND[name], "name what it reads with --reads", effect=False, root=name)
+    elif name in {"vars", "dir"} and not node.args:
+        yield Hazard(f"{name}() looks at every name", "name what it reads with --reads", effect=False, root=name)
+    elif name in _ASKS:
+        yield Hazard(_ASKS[name], "ask in a cell of its own", effect=True, root=name)
 
 
 def _of_target(node: ast.Attribute | ast.Subscript) -> Iterator[Hazard]:
@@ -150,9 +150,9 @@ def _of_target(node: ast.Attribute | ast.Subscript) -> Iterator[Hazard]:
 
 
 def _of_magic(method: str, args: list[ast.expr]) -> Iterator[Hazard]:
-    name = args[0].value if args and isinstance(args[0], ast.Constant) else "?"
+    name = str(args[0].value) if args and isinstance(args[0], ast.Constant) else "?"
     if method in {"system", "getoutput", "getoutput_raw"}:
-        yield Hazard(f"it runs !{str(name).split()[0] if str(name).split() else ''}",
+        yield Hazard(f"it runs !{name.split()[0] if name.split() else ''}",
                      "--allow-effects if running it once is enough", effect=True)  # fmt: skip
     elif method in {"run_line_magic", "run_cell_magic"}:
         if name == "spot":

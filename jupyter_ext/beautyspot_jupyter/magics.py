@@ -20,15 +20,15 @@ __all__ = ["SpotMagics", "complete_cell", "complete_line"]
 
 
 @magics_class
-class SpotMagics(Magics):  # type: ignore[misc]  # IPython's base class is untyped
+class SpotMagics(Magics):  # type: ignore[misc,unused-ignore]  # untyped in older IPython
     """The two magics of one shell."""
 
     def __init__(self, shell: Any, notebook: Notebook) -> None:
         super().__init__(shell)
         self.notebook = notebook
 
-    @no_var_expand  # type: ignore[untyped-decorator,unused-ignore]
-    @cell_magic("spot")  # type: ignore[untyped-decorator,unused-ignore]
+    @no_var_expand  # type: ignore[arg-type,untyped-decorator,unused-ignore]
+    @cell_magic("spot")  # type: ignore[arg-type,untyped-decorator,unused-ignore]
     def spot_cell(self, line: str, body: str) -> Coroutine[Any, Any, None] | None:
         """Cache a cell: ``%%spot [LABEL] [options]``. ``%spot help`` lists the options."""
         options = parse_options(line)
@@ -44,7 +44,7 @@ class SpotMagics(Magics):  # type: ignore[misc]  # IPython's base class is untyp
             return None
         if place.awaited:
             return self._run_async(call)
-        self.shell.loop_runner(self._run_async(call))
+        notebook.shell.loop_runner(self._run_async(call))
         return None
 
     def _run(self, call: CellCall) -> None:
@@ -65,8 +65,8 @@ class SpotMagics(Magics):  # type: ignore[misc]  # IPython's base class is untyp
         finally:
             self.notebook.last_key = call.found.key or self.notebook.last_key
 
-    @no_var_expand  # type: ignore[untyped-decorator,unused-ignore]
-    @line_magic("spot")  # type: ignore[untyped-decorator,unused-ignore]
+    @no_var_expand  # type: ignore[arg-type,untyped-decorator,unused-ignore]
+    @line_magic("spot")  # type: ignore[arg-type,untyped-decorator,unused-ignore]
     def spot_line(self, line: str) -> Any:
         """Look at the cache and steer it: ``%spot help`` lists the commands."""
         name, _, rest = line.strip().partition(" ")

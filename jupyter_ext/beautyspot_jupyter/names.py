@@ -124,7 +124,7 @@ class _Flow:
     def statement(self, node: ast.stmt) -> None:
         if self.pending and not _is_inert(node):
             self.settle()
-        method = getattr(self, "on_" + type(node).__name__, None)
+        method = getattr(self, "on_" + type(node).__name__.lower(), None)
         if method is not None:
             method(node)
         else:
@@ -147,7 +147,7 @@ class _Flow:
             else:
                 self.expression(child)
 
-    def on_Assign(self, node: ast.Assign) -> None:
+    def on_assign(self, node: ast.Assign) -> None:
         if isinstance(node.value, ast.Lambda):
             self.defaults(node.value.args)
             self.pending.extend(syntax_uses(node.value).chains)
@@ -156,20 +156,20 @@ class _Flow:
         for target in node.targets:
             self.expression(target)
 
-    def on_AnnAssign(self, node: ast.AnnAssign) -> None:
+    def on_annassign(self, node: ast.AnnAssign) -> None:
         self.expression(node.value)
         if not self.lazy_annotations:
             self.expression(node.annotation)
         if node.value is not None or not isinstance(node.target, ast.Name):
             self.expression(node.target)
 
-    def on_AugAssign(self, node: ast.AugAssign) -> None:
+    def on_augassign(self, node: ast.AugAssign) -> None:
         if isinstance(node.target, ast.Name):
             self.load((node.target.id,))
         self.expression(node.value)
         self.expression(node.target)
 
-    def on_Delete(self, node: ast.Delete) -> None:
+    def on_delete(self, node: ast.Delete) -> None:
         for target in node.targets:
             if isinstance(target, ast.Name):
                 self.names.deleted.add(target.id)
@@ -177,7 +177,7 @@ class _Flow:
             else:
                 self.expression(target)
 
-    def on_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+    def on_functiondef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         for decorator in node.decorator_list:
             self.expression(decorator)
         self.defaults(node.args)
@@ -199,9 +199,9 @@ class _Flow:
         if node.decorator_list:
             self.settle()
 
-    on_AsyncFunctionDef = on_FunctionDef
+    on_asyncfunctiondef = on_functiondef
 
-    def on_ClassDef(self, node: ast.ClassDef) -> None:
+    def on_classdef(self, node: ast.ClassDef) -> None:
         early = set(syntax_uses(_without_methods(node)).chains)
         for chain in sorted(early):
             if chain[0] != node.name:
@@ -211,18 +211,18 @@ class _Flow:
         if node.decorator_list or node.bases or node.keywords:
             self.settle()
 
-    def on_Import(self, node: ast.Import | ast.ImportFrom) -> None:
+    def on_import(self, node: ast.Import | ast.ImportFrom) -> None:
         for alias in node.names:
             if alias.name == "*":
                 self.names.star = True
             else:
                 self.bind(alias.asname or alias.name.partition(".")[0])
 
-    on_ImportFrom = on_Import
+    on_importfrom = on_import
 
     # branches
 
-    def on_If(self, node: ast.If) -> None:
+    def on_if(self, node: ast.If) -> None:
         self.expression(node.test)
         self.branches([node.body, node.orelse])
 
@@ -237,16 +237,16 @@ class _Flow:
         self.alive = bool(ends)
         self.assigned = set.intersection(*ends) if ends else start
 
-    def on_For(self, node: ast.For | ast.AsyncFor) -> None:
+    def on_for(self, node: ast.For | ast.AsyncFor) -> None:
         self.expression(node.iter)
         before = set(self.assigned)
         self.expression(node.target)
         self.block(node.body)
         self.otherwise(node, before)
 
-    on_AsyncFor = on_For
+    on_asyncfor = on_for
 
-    def on_While(self, node: ast.While) -> None:
+    def on_while(self, node: ast.While) -> None:
         self.expression(node.test)
         before = set(self.assigned)
         self.block(node.body)
@@ -260,7 +260,7 @@ class _Flow:
             self.assigned = before
         self.alive = True
 
-    def on_With(self, node: ast.With | ast.AsyncWith) -> None:
+    def on_with(self, node: ast.With | ast.AsyncWith) -> None:
         for item in node.items:
             self.expression(item.context_expr)
             self.expression(item.optional_vars)
@@ -270,9 +270,9 @@ class _Flow:
         self.guarded -= 1
         self.assigned, self.alive = before, True
 
-    on_AsyncWith = on_With
+    on_asyncwith = on_with
 
-    def on_Try(self, node: ast.Try) -> None:
+    def on_try(self, node: ast.Try) -> None:
         before = set(self.assigned)
         self.guarded += 1
         self.block([*node.body, *node.orelse])
@@ -293,9 +293,9 @@ class _Flow:
         self.assigned = joined | self.assigned
         self.alive = alive and self.alive
 
-    on_TryStar = on_Try
+    on_trystar = on_try
 
-    def on_Match(self, node: ast.Match) -> None:
+    def on_match(self, node: ast.Match) -> None:
         self.expression(node.subject)
         before, ends, complete = set(self.assigned), [], False
         for case in node.cases:
@@ -322,34 +322,39 @@ class _Flow:
     def expression(self, node: ast.AST | None) -> None:
         if node is None:
             return
-        if isinstance(node, ast.Name):
-            if isinstance(node.ctx, ast.Load):
-                self.load((node.id,))
-            elif isinstance(node.ctx, ast.Store):
-                self.bind(node.id)
-        elif isinstance(node, ast.Attribute):
-            self.attribute(node)
-        elif isinstance(node, ast.Lambda):
-            self.defaults(node.args)
-            self.called_out_of_sight(node)
-        elif isinstance(node, _COMPREHENSIONS):
+        if isinstance(node, _COMPREHENSIONS):
             self.comprehension(node)
-        elif isinstance(node, ast.NamedExpr):
-            self.expression(node.value)
-            self.bind(node.target.id)
-        elif isinstance(node, (ast.IfExp, ast.BoolOp)):
-            self.conditional(node)
-        else:
-            for child in ast.iter_child_nodes(node):
-                self.expression(child)
+            return
+        method = getattr(self, "on_" + type(node).__name__.lower(), None)
+        if method is not None:
+            method(node)
+            return
+        for child in ast.iter_child_nodes(node):
+            self.expression(child)
 
-    def conditional(self, node: ast.IfExp | ast.BoolOp) -> None:
+    def on_name(self, node: ast.Name) -> None:
+        if isinstance(node.ctx, ast.Load):
+            self.load((node.id,))
+        elif isinstance(node.ctx, ast.Store):
+            self.bind(node.id)
+
+    def on_lambda(self, node: ast.Lambda) -> None:
+        self.defaults(node.args)
+        self.called_out_of_sight(node)
+
+    def on_namedexpr(self, node: ast.NamedExpr) -> None:
+        self.expression(node.value)
+        self.bind(node.target.id)
+
+    def on_ifexp(self, node: ast.IfExp | ast.BoolOp) -> None:
         first, *rest = [node.test, node.body, node.orelse] if isinstance(node, ast.IfExp) else node.values
         self.expression(first)
         before = set(self.assigned)
         for part in rest:
             self.expression(part)
             self.assigned = set(before)
+
+    on_boolop = on_ifexp
 
     def defaults(self, arguments: ast.arguments) -> None:
         for default in (*arguments.defaults, *arguments.kw_defaults):
@@ -373,7 +378,7 @@ class _Flow:
         for chain in syntax_uses(as_function).chains:
             self.load(chain)
 
-    def attribute(self, node: ast.Attribute) -> None:
+    def on_attribute(self, node: ast.Attribute) -> None:
         steps: list[str] = [node.attr]
         base: ast.expr = node.value
         while isinstance(base, ast.Attribute):
@@ -422,5 +427,5 @@ def _without_methods(node: ast.ClassDef) -> ast.ClassDef:
         else:
             body.append(statement)
     shell = ast.ClassDef(node.name, node.bases, node.keywords, body or [ast.Pass()], node.decorator_list)
-    shell.type_params = getattr(node, "type_params", [])
+    vars(shell)["type_params"] = getattr(node, "type_params", [])  # unknown to 3.11
     return ast.fix_missing_locations(ast.copy_location(shell, node))

@@ -107,7 +107,8 @@ def imports_digest(statements: Iterable[ast.stmt], chains: Chains, namespace: di
     Raises:
         KeyingError: Data in an imported module has no digest.
     """
-    texts, bound = [], set()
+    texts: list[str] = []
+    bound: set[str] = set()
     for node in statements:
         if isinstance(node, (ast.Import, ast.ImportFrom)) and getattr(node, "module", "") != "__future__":
             texts.append(ast.unparse(node))

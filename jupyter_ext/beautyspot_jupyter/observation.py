@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, field
-from types import FunctionType, ModuleType
-from typing import Any
+from types import FunctionType, ModuleType, TracebackType
+from typing import Any, Self
 
 from beautyspot.errors import KeyingError
 from beautyspot.keys.source_origin import is_infrastructure
@@ -74,7 +74,7 @@ class Observation:
         self.watch = Watch(private=surroundings["private"])
         self.problem: NotStorable | None = None
 
-    def __enter__(self) -> Observation:
+    def __enter__(self) -> Self:
         cell, namespace = self.cell, self.namespace
         self.before = dict(namespace)
         maybe = {name for name in cell.names.bound - cell.names.definite if name in namespace}
@@ -97,7 +97,9 @@ class Observation:
         self.tee.__enter__()
         return self
 
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
             if error is None:
                 flush_figures()
@@ -179,7 +181,7 @@ class Observation:
         return found
 
     def _doubts(self, found: Changes) -> None:
-        """Names that the cell may have bound or read: where that cannot be told, the record depends on the old value."""
+        """Names that the cell may have bound or read: where that cannot be told, the old value is a condition."""
         names = self.cell.names
         candidates = ((names.bound - names.definite) | self.key.soft) & self.before.keys()
         for name in sorted(candidates - self.key.reads.digests.keys() - set(self.options.ignore)):
@@ -225,6 +227,6 @@ class Observation:
                 raise NotStorable(f"it changes {owner or part}, which {name} uses", f"pass it to {name} as an argument")
 
     def _all_loaded_before(self) -> bool:
-        """Whether every import stands at the top level of the cell: then the modules were there when the key was made."""
+        """Whether every import stands at the top level: then the modules were there when the key was made."""
         blocks = [node for node in self.cell.tree.body if not isinstance(node, (ast.Import, ast.ImportFrom))]
         return not any(isinstance(inner, (ast.Import, ast.ImportFrom)) for node in blocks for inner in ast.walk(node))

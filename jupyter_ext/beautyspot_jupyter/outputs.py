@@ -31,10 +31,10 @@ class Folded:
 
 
 def fold(events: Iterable[tuple[Any, ...]]) -> Folded:
-    """Merge streams, apply carriage returns, clears and updates, and keep the size in bounds.
+    r"""Merge streams, apply carriage returns, clears and updates, and keep the size in bounds.
 
     Example:
-        >>> fold([("stdout", "10%"), ("stdout", "\\r20%"), ("stderr", "!")]).items
+        >>> fold([("stdout", "10%"), ("stdout", "\r20%"), ("stderr", "!")]).items
         [['stdout', '20%'], ['stderr', '!']]
     """
     folded = Folded()

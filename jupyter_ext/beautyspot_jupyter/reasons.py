@@ -88,20 +88,22 @@ def _is_code(name: str, components: Mapping[str, str]) -> bool:
 
 
 def _readable(kind: str, name: str, now: str, then: str | None) -> str:
-    if kind == "cell":
-        return "the cell's text changed"
-    if kind == "read":
-        if then is None:
-            return f"{name} is read now"
-        if now == ABSENT:
-            return f"{name} is gone"
-        return f"{name} is new" if then == ABSENT else f"{name} changed"
-    if kind == "code":
-        return f"{name}() changed"
-    if kind in {"file", "global"}:
-        return f"{name} changed"
-    names = {"imports": "an imported module", "options": "an option", "version": "the version", "env": f"${name}"}
-    return f"{names.get(kind, f'{kind} {name}'.strip())} changed"
+    if kind == "read" and ABSENT in (now, then):
+        return f"{name} is {'gone' if now == ABSENT else 'new'}"
+    if kind == "read" and then is None:
+        return f"{name} is read now"
+    subject = {
+        "cell": "the cell's text",
+        "read": name,
+        "code": f"{name}()",
+        "file": name,
+        "global": name,
+        "imports": "an imported module",
+        "options": "an option",
+        "version": "the version",
+        "env": f"${name}",
+    }
+    return f"{subject.get(kind, f'{kind} {name}'.strip())} changed"
 
 
 def _plain(part: str) -> str:

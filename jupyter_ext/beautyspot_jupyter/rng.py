@@ -1,7 +1,7 @@
 """The global random number generators: a run that advances a seeded one depends on its state and leaves another state.
 
-A generator that nobody seeded starts from the system's entropy in every process, so its state says nothing; it is ignored,
-with a notice. To know the difference, the functions that seed are wrapped when the extension is loaded.
+A generator that nobody seeded starts from the system's entropy in every process, so its state says nothing; it is
+ignored, with a notice. To know the difference, the functions that seed are wrapped when the extension is loaded.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 __all__ = ["changed", "snapshot"]
@@ -35,7 +36,7 @@ def snapshot() -> dict[str, object]:
     """The settings now."""
     found: dict[str, object] = {
         "an environment variable": dict(os.environ),
-        "the working directory": os.getcwd(),
+        "the working directory": Path.cwd(),
         "sys.path": list(sys.path),
         "the warning filters": list(warnings.filters),
         "the level of logging": logging.getLogger().level,
