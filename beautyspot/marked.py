@@ -1,7 +1,7 @@
 """Marked functions: what ``@spot.mark`` compiles a function into.
 
-Everything that can be decided at decoration is decided there. A call that hits runs straight through `MarkedCore.call`:
-bind and key, one read, one decode. Everything else is the engine's.
+Everything that can be decided at decoration is decided there. A call that hits runs in a straight line: bind and key,
+one read, one decode (see `beautyspot._engine.peek`). Everything else is the engine's.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, overload
-from zlib import crc32
 
+from beautyspot._engine.adoption import adoptable
 from beautyspot._engine.explain import Explanation, explain
 from beautyspot._engine.payloads import is_live
+from beautyspot._engine.peek import Missed, compile_peek
 from beautyspot._engine.plan import CallOptions, Limit, Request
-from beautyspot.codecs import Payload
-from beautyspot.errors import ConfigurationError, SpotError
+from beautyspot.errors import ConfigurationError
 from beautyspot.keys.key import KeyMaker, compile_key
 from beautyspot.limits.limiter import Limiter, evaluate_cost
 
@@ -30,8 +30,6 @@ __all__ = ["KeyOptions", "MarkedFunction", "limit_function", "mark_function"]
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
-
-_MISSING = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,49 +97,65 @@ class MarkedCore(Generic[R]):
         self.make_key: KeyMaker = compile_key(
             self.inner, ignore=keys.ignore, key=keys.key, rules=keys.rules, version=options.version
         )
-        self.peek = self._compile_peek()
+        self.switch = spot.engine.switch_for(options.mode)
+        self.peek = compile_peek(spot.engine, self.name, self.make_key.identity.classes)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return MarkedCore, (self.spot, self.function, self.options, self.keys)
 
-    def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
-        """A call of a plain function."""
-        key = ""
-        if self.spot.engine.keyed:
-            key = self.make_key(args, kwargs)
-            value = self.peek(key)
-            if value is not _MISSING:
-                return value  # type: ignore[no-any-return]
-        return self.spot.engine.run(self.request(key, args, kwargs)).value  # type: ignore[no-any-return]
+    def compile_call(self) -> Callable[..., R]:
+        """Build what a plain function is replaced with."""
+        switch, make_key, peek, request = self.switch, self.make_key.make, self.peek, self.request
+        run = self.spot.engine.run
 
-    async def call_async(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """A call of a coroutine function."""
-        key = ""
-        if self.spot.engine.keyed:
-            key = self.make_key(args, kwargs)
-            if not self.spot.db.remote:
-                value = self.peek(key)
-                if value is not _MISSING:
-                    return value
-        return (await self.spot.engine.run_async(self.request(key, args, kwargs))).value
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if not switch.keyed:
+                return run(request("", args, kwargs)).value
+            key = make_key(args, kwargs)
+            if not switch.reads:
+                return run(request(key, args, kwargs)).value
+            value = peek(key)
+            if type(value) is Missed:
+                return run(request(key, args, kwargs, value)).value
+            return value
 
-    def request(self, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Request:
+        return call
+
+    def compile_call_async(self) -> Callable[..., Any]:
+        """Build what a coroutine function is replaced with."""
+        switch, make_key, peek, request = self.switch, self.make_key.make, self.peek, self.request
+        run, remote = self.spot.engine.run_async, self.spot.db.remote
+
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            if not switch.keyed:
+                return (await run(request("", args, kwargs))).value
+            key = make_key(args, kwargs)
+            if remote or not switch.reads:
+                return (await run(request(key, args, kwargs))).value
+            value = peek(key)
+            if type(value) is Missed:
+                return (await run(request(key, args, kwargs, value))).value
+            return value
+
+        return call
+
+    def request(self, key: str, args: tuple[Any, ...], kwargs: dict[str, Any], missed: Missed | None = None) -> Request:
         """The call as the engine takes it."""
+        make_key = self.make_key
         return Request(
             key=key,
             name=self.name,
             kind="function",
             invoke=functools.partial(self.inner, *args, **kwargs),
             options=self.options,
-            known=self.make_key.identity.classes,
-            describe=functools.partial(self.make_key.describe, args, kwargs),
-            meta=lambda _: {"libraries": self.make_key.identity.libraries()},
-            unchanged=lambda: self.make_key(args, kwargs) == key,
-            limits=tuple(
-                Limit(limit.limiter, functools.partial(evaluate_cost, limit.cost, args, kwargs))
-                for limit in self.limits
-            ),
+            known=make_key.identity.classes,
+            describe=functools.partial(make_key.describe, args, kwargs),
+            meta=self._meta,
+            unchanged=lambda: make_key.make(args, kwargs) == key,
+            limits=self._limits(args, kwargs) if self.limits else (),
             legacy_keys=functools.partial(self._legacy_keys, args, kwargs) if self.spot.legacy else None,
+            absent=missed is not None and missed.absent,
+            stamp=None if missed is None else missed.stamp,
         )
 
     def key(self, *args: Any, **kwargs: Any) -> str:
@@ -149,46 +163,42 @@ class MarkedCore(Generic[R]):
 
     def is_cached(self, *args: Any, **kwargs: Any) -> bool:
         row = self.spot.db.get(self.make_key(args, kwargs))
-        return row is not None and is_live(row, self.spot.engine.clock())
+        if row is None:
+            return self._adoptable(args, kwargs) is not None
+        return is_live(row, self.spot.engine.clock())
 
     def explain(self, *args: Any, **kwargs: Any) -> Explanation:
-        return explain(self.spot.engine, self.name, self.make_key.describe(args, kwargs))
+        found = explain(self.spot.engine, self.name, self.make_key.describe(args, kwargs))
+        if found.would_hit or found.nearest == found.key:
+            return found
+        old = self._adoptable(args, kwargs)
+        if old is None:
+            return found
+        reason = "a result of beautyspot 1.x or 2.x is stored"
+        return Explanation(found.name, found.key, would_hit=True, reason=reason, nearest=old)
 
     def invalidate(self, *args: Any, **kwargs: Any) -> bool:
-        return self.spot.db.delete([self.make_key(args, kwargs)]) > 0
+        old = self._adoptable(args, kwargs)
+        return self.spot.db.delete([self.make_key(args, kwargs), *([old] if old else [])]) > 0
 
     def clear(self) -> int:
         return self.spot.invalidate(function=self.name)
 
-    def _compile_peek(self) -> Callable[[str], Any]:
-        """Build the straight line of a hit: one read, one check, one decode; anything unusual is left to the engine."""
-        engine, name = self.spot.engine, self.name
-        get, append = engine.db.get, engine.recorder.hits.append
-        decode, known = engine.codec.decode, self.make_key.identity.classes
-        decode_head, background = engine.codec.decode_head, engine.background
+    def _meta(self, _: object) -> dict[str, object]:
+        return {"libraries": self.make_key.identity.libraries()}
 
-        def peek(key: str) -> Any:
-            if not engine.reads:
-                return _MISSING
-            try:
-                row = get(key)
-                if row is None:
-                    return _MISSING
-                kind, data, _, checksum, expires_at, seconds = row
-                if kind != "SPOT" or data is None or expires_at is not None or crc32(data) != checksum:
-                    return _MISSING
-                try:
-                    value = decode_head(data)
-                except SpotError:  # it holds a user's class
-                    value = decode(Payload(data, ()), known())
-            except SpotError:
-                return _MISSING  # the engine meets the same problem, warns and goes on
-            append((name, key, seconds))
-            if not background.active:
-                background.nudge()
-            return value
+    def _limits(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Limit, ...]:
+        return tuple(
+            Limit(limit.limiter, functools.partial(evaluate_cost, limit.cost, args, kwargs)) for limit in self.limits
+        )
 
-        return peek
+    def _adoptable(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
+        """The key of a result of 1.x or 2.x that this call would take over."""
+        engine = self.spot.engine
+        if not self.spot.legacy or not engine.has_legacy_rows():
+            return None
+        found = adoptable(engine, self._legacy_keys(args, kwargs))
+        return None if found is None else found[1].cache_key
 
     def _legacy_keys(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
         from beautyspot.db.legacy import legacy_keys
@@ -196,7 +206,8 @@ class MarkedCore(Generic[R]):
         input_id = None if self.keys.key is None else self.keys.key(*args, **kwargs)
         if input_id is not None and not isinstance(input_id, str):
             return []
-        return legacy_keys(self.inner.__name__, args, kwargs, version=self.options.version, input_id=input_id)
+        name = getattr(self.inner, "__name__", self.name)
+        return legacy_keys(name, args, kwargs, version=self.options.version, input_id=input_id)
 
 
 def mark_function(spot: Spot, function: Callable[..., Any], options: CallOptions, keys: KeyOptions) -> Any:
@@ -207,16 +218,7 @@ def mark_function(spot: Spot, function: Callable[..., Any], options: CallOptions
     """
     _check_markable(function)
     core: MarkedCore[Any] = MarkedCore(spot, function, options, keys)
-    wrapper: Any
-    if inspect.iscoroutinefunction(core.inner):
-
-        async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            return await core.call_async(args, kwargs)
-    else:
-
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            return core.call(args, kwargs)
-
+    wrapper: Any = core.compile_call_async() if inspect.iscoroutinefunction(core.inner) else core.compile_call()
     functools.update_wrapper(wrapper, core.inner)
     wrapper.__spot_marked__ = core.inner
     wrapper.__spot_semantics__ = (options.version,)

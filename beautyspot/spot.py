@@ -54,8 +54,8 @@ class Spot:
         content_type: Default of `mark`.
         offload_threshold: Payload bytes above which a result goes to blob storage.
         legacy: Whether results that beautyspot 1.x or 2.x stored in `db` may be used.
-        pickle_types: Classes whose instances may be stored with pickle, which runs code when it is read. Only with files
-            that nobody else can write.
+        pickle_types: Classes whose instances may be stored with pickle, which runs code when it is read. Only with
+            files that nobody else can write.
         legacy_options: Constructor arguments of beautyspot 2.x; each warns and says what replaces it.
 
     Raises:
@@ -166,7 +166,8 @@ class Spot:
             function: The function, when used bare.
             **options: As follows.
 
-                - ``save_blob``: True sends results to blob storage, False keeps them in the database, None decides by size.
+                - ``save_blob``: True sends results to blob storage, False keeps them in the database, None decides by
+                  size.
                 - ``version``: Text that enters the key: change it to compute anew.
                 - ``content_type``: MIME type of the result, for the dashboard.
                 - ``ignore``: Names of parameters that do not enter the key.
@@ -303,11 +304,11 @@ class Spot:
     @property
     def mode(self) -> Mode:
         """What look-ups and saves are allowed; assign to change it."""
-        return self.engine.mode
+        return self.engine.switch.mode
 
     @mode.setter
     def mode(self, mode: Mode) -> None:
-        self.engine.set_mode(_checked_mode(mode))
+        self.engine.switch.set(_checked_mode(mode))
 
     def stats(self) -> Stats:
         """Return totals by function, of all programs that used this database."""

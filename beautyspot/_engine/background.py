@@ -20,7 +20,8 @@ class Background:
     """Runs jobs in order, and `tidy` at most once a second while it is nudged.
 
     Args:
-        tidy: Saves statistics and returns whether there were any. Called in the thread; neither it nor a job may raise.
+        tidy: Saves statistics and returns whether there were any. What it or a job raises (a warning that the user
+            turned into an error, say) goes to `threading.excepthook`; the thread lives on.
     """
 
     def __init__(self, tidy: Callable[[], bool]) -> None:
@@ -69,7 +70,7 @@ class Background:
                 if not self._jobs:
                     return
                 job = self._jobs.popleft()
-            job()
+            _guarded(job)
 
     def _run(self) -> None:
         quiet_since = last_tidy = time.monotonic()
@@ -79,17 +80,27 @@ class Background:
                 job = self._jobs.popleft() if self._jobs else None
                 self._busy = job is not None
             if job is not None:
-                job()
+                _guarded(job)
                 with self._changed:
                     self._busy = False
                     self._changed.notify_all()
             now = time.monotonic()
             if now - last_tidy >= FOLD_EVERY:
                 last_tidy = now
-                if self._tidy() or job is not None:
+                if _guarded(self._tidy) or job is not None:
                     quiet_since = now
             with self._changed:
                 if now - quiet_since >= LINGER and not self._jobs:
                     self.active = False
                     self._changed.notify_all()
                     return
+
+
+def _guarded(call: Callable[[], object]) -> object:
+    try:
+        return call()
+    except Exception as error:  # whoever waits for the thread must not wait for ever
+        threading.excepthook(
+            threading.ExceptHookArgs((type(error), error, error.__traceback__, threading.current_thread()))
+        )
+        return None

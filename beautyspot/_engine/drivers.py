@@ -30,7 +30,7 @@ def drive(flow: Generator[Effect, Any, T], invoke: Callable[[], Any]) -> T:
                         try:
                             answer = Returned(invoke())
                         except Exception as error:
-                            answer = Raised(error)
+                            answer = Raised(_without_this_frame(error))
                     case Sleep(seconds=seconds):
                         time.sleep(seconds)
                     case Join(future=future):
@@ -47,7 +47,7 @@ def drive(flow: Generator[Effect, Any, T], invoke: Callable[[], Any]) -> T:
 
 
 async def drive_async(flow: Generator[Effect, Any, T], invoke: Callable[[], Awaitable[Any]]) -> T:
-    """Run `flow` to its end inside the running event loop. Remote store calls go to a thread, local ones run inline."""
+    """Run `flow` to its end inside the running event loop. Slow store calls go to a thread, the others run inline."""
     import asyncio
 
     try:
@@ -56,13 +56,13 @@ async def drive_async(flow: Generator[Effect, Any, T], invoke: Callable[[], Awai
             answer: Any = None
             try:
                 match effect:
-                    case Blocking(call=call, remote=remote):
-                        answer = await asyncio.to_thread(call) if remote else call()
+                    case Blocking(call=call, slow=slow):
+                        answer = await asyncio.to_thread(call) if slow else call()
                     case Invoke():
                         try:
                             answer = Returned(await invoke())
                         except Exception as error:
-                            answer = Raised(error)
+                            answer = Raised(_without_this_frame(error))
                     case Sleep(seconds=seconds):
                         await asyncio.sleep(seconds)
                     case Join(future=future):
@@ -77,3 +77,9 @@ async def drive_async(flow: Generator[Effect, Any, T], invoke: Callable[[], Awai
     except StopIteration as stop:
         result: T = stop.value
         return result
+
+
+def _without_this_frame(error: Exception) -> Exception:
+    """The error with a traceback that starts in the user's code, where its reader wants to begin."""
+    trace = error.__traceback__
+    return error.with_traceback(trace.tb_next if trace is not None else None)

@@ -12,10 +12,10 @@ __all__ = ["Blocking", "Effect", "Invoke", "Join", "Raised", "Returned", "Sleep"
 
 @dataclass(frozen=True, slots=True)
 class Blocking:
-    """Call a store and send back what it returns. `remote` calls may wait for a network."""
+    """Call a store and send back what it returns. A `slow` call would hold up an event loop: a network, a big file."""
 
     call: Callable[[], Any]
-    remote: bool
+    slow: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,6 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """The user's code raised an `Exception`. It travels as a value: a StopIteration thrown into a generator would change."""
+    """The user's code raised an `Exception`; as a value, because a generator changes a StopIteration."""
 
     error: Exception

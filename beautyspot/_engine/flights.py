@@ -41,7 +41,7 @@ class Flight:
     key: str
     name: str
     started_at: float
-    done: Future[None] = field(default_factory=Future)
+    done: Future[None] | None = None  # made for the first follower: most flights have none
     ending: Ending | None = None
     payload: Payload | None = None
     error: Exception | None = None
@@ -93,22 +93,35 @@ class Flights:
             if flight.ending is not None:
                 return
             flight.ending, flight.error = ending, error
-        flight.done.set_result(None)
+            done = flight.done
+        if done is not None:
+            done.set_result(None)
 
     def land_early(self, flight: Flight, payload: Payload) -> None:
         """Let followers have `payload` while it is still being saved; the flight stays on the board until `end`."""
         with self._lock:
             flight.ending, flight.payload = Ending.LANDED, payload
-        flight.done.set_result(None)
+            done = flight.done
+        if done is not None:
+            done.set_result(None)
+
+    def ended(self, flight: Flight) -> Future[None]:
+        """Return a future that is done when the flight has ended."""
+        with self._lock:
+            if flight.done is None:
+                flight.done = Future()
+                if flight.ending is not None:
+                    flight.done.set_result(None)
+            return flight.done
 
     def own(self, key: str) -> bool:
         """Whether this very caller runs below a flight of `key`: waiting for it would never end."""
-        return any(flight.key == key and not flight.done.done() for flight in _led.get())
+        return any(flight.key == key and flight.ending is None for flight in _led.get())
 
     @contextmanager
     def waiting(self, target: Flight) -> Iterator[bool]:
-        """Note that the caller's flights wait for `target`. Yields False, noting nothing, if that would close a circle."""
-        led = [flight for flight in _led.get() if not flight.done.done()]
+        """Note that the caller's flights wait for `target`. Yields False, noting nothing, if that closed a circle."""
+        led = [flight for flight in _led.get() if flight.ending is None]
         with self._lock:
             circular = bool(led) and _reaches(target, led)
             if not circular:

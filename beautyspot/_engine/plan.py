@@ -11,7 +11,30 @@ from beautyspot.entry import Kind
 from beautyspot.keys.key import KeyParts
 from beautyspot.limits.limiter import Limiter
 
-__all__ = ["CallOptions", "Limit", "Outcome", "Request", "Unstored"]
+__all__ = ["CallOptions", "Draft", "Limit", "Outcome", "Request", "Switch", "Unstored"]
+
+
+class Switch:
+    """What a mode allows, as attributes that the hit path reads; see `beautyspot.config.Mode` for the modes.
+
+    Attributes:
+        mode: The mode.
+        keyed: Whether calls have keys at all.
+        reads: Whether a stored result may be returned without running.
+        writes: Whether a result may be stored.
+    """
+
+    __slots__ = ("keyed", "mode", "reads", "writes")
+
+    def __init__(self, mode: Mode) -> None:
+        self.set(mode)
+
+    def set(self, mode: Mode) -> None:
+        """Change to another mode."""
+        self.mode: Mode = mode
+        self.keyed = mode != "off"
+        self.reads = mode in {"on", "frozen", "read-only"}
+        self.writes = mode in {"on", "refresh"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +86,8 @@ class Request:
         unchanged: Whether the inputs still have the key they had before the run; None skips the check.
         limits: Rate limits that a run, but no hit, has to pass.
         legacy_keys: Keys under which beautyspot 1.x or 2.x may have stored this call.
+        absent: Whether the caller has just seen that there is no row of `key`.
+        stamp: The database's stamp from before it looked, or None.
     """
 
     key: str
@@ -76,6 +101,25 @@ class Request:
     unchanged: Callable[[], bool] | None = None
     limits: tuple[Limit, ...] = ()
     legacy_keys: Callable[[], list[str]] | None = None
+    absent: bool = False
+    stamp: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a row will say beside its payload. Made before the caller gets the value, because the caller may change it.
+
+    Attributes:
+        parts: The key and what it was made of.
+        created_at: UTC seconds since the epoch.
+        seconds: Seconds that the run took.
+        meta: Facts beside the value.
+    """
+
+    parts: KeyParts
+    created_at: float
+    seconds: float
+    meta: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)

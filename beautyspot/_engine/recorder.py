@@ -1,4 +1,4 @@
-"""Statistics: what happened is appended to a deque and folded in batches, because a hit must not pay for a write."""
+"""Statistics: what happened is appended to a deque and folded in batches, because a call must not pay for a write."""
 
 from __future__ import annotations
 
@@ -38,24 +38,24 @@ class Tally:
 class Recorder:
     """Collects events of one Spot.
 
-    `hits` is a deque that the hit path appends (name, key, seconds saved) to; everything else takes the lock.
+    Attributes:
+        hits: The hit path appends (name, key, seconds saved).
+        runs: The flow appends (name, seconds, whether it failed).
+        since_start: Totals by function, as of the last `fold`.
+        version: Grows with every event that was folded.
     """
 
     def __init__(self) -> None:
         self.hits: deque[Hit] = deque()
+        self.runs: deque[tuple[str, float, bool]] = deque()
         self.since_start: dict[str, Tally] = {}
         self.version = 0
         self._lock = Lock()
         self._unsaved: dict[str, Tally] = {}
         self._unsaved_hits: Counter[str] = Counter()
 
-    def ran(self, name: str, seconds: float, *, failed: bool) -> None:
-        """Note one run of the user's code."""
-        with self._lock:
-            self._add(name, Tally(misses=1, failures=int(failed), ran=seconds))
-
     def fold(self) -> None:
-        """Move appended hits into the totals."""
+        """Move appended events into the totals."""
         with self._lock:
             batch: Counter[Hit] = Counter()
             popleft = self.hits.popleft
@@ -63,6 +63,9 @@ class Recorder:
             for (name, key, seconds), number in batch.items():
                 self._add(name, Tally(hits=number, saved=number * seconds))
                 self._unsaved_hits[key] += number
+            for _ in range(len(self.runs)):
+                name, seconds, failed = self.runs.popleft()
+                self._add(name, Tally(misses=1, failures=int(failed), ran=seconds))
 
     def save(self, db: TaskDB) -> None:
         """Add what is not saved yet to the database; on failure it is kept for the next time.
@@ -89,12 +92,13 @@ class Recorder:
 
     def dirty(self) -> bool:
         """Whether anything waits to be saved."""
-        return bool(self.hits or self._unsaved)
+        return bool(self.hits or self.runs or self._unsaved)
 
     def discard(self) -> None:
         """Forget what is not saved: in a forked child, whose parent will save it."""
         self._lock = Lock()
         self.hits.clear()
+        self.runs.clear()
         self._unsaved, self._unsaved_hits = {}, Counter()
 
     def _add(self, name: str, tally: Tally) -> None:
