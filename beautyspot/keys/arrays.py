@@ -7,6 +7,7 @@ are left out.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,9 +17,13 @@ from beautyspot.keys import tags
 from beautyspot.keys.buffers import Hasher, content
 from beautyspot.keys.dispatch import Handler
 from beautyspot.keys.identity import class_token
+from beautyspot.keys.refusal import REMEDY, Refusal
+from beautyspot.keys.source_origin import is_user_module
 
 __all__ = ["array_content", "dtype_parts", "handler_for", "object_content"]
 
+_FOREIGN = 2  # what `dtype.isbuiltin` says of types that another library registered
+_PLACE = frozenset({"_mmap", "filename", "mode", "offset"})  # where a memory map lies, not what is in it
 _SLICE = 1 << 22  # bytes that are copied at a time
 _BATCH = 65_536  # objects that are packed at a time
 
@@ -27,12 +32,14 @@ def dtype_parts(dtype: Any) -> object:
     """Kind, size, byte order, unit; names, types and offsets of fields."""
     if dtype.names is not None:
         fields = [[name, dtype_parts(dtype.fields[name][0]), *dtype.fields[name][1:]] for name in dtype.names]
-        return ["struct", dtype.itemsize, fields]
+        return ["record" if issubclass(dtype.type, np.record) else "struct", dtype.itemsize, fields]
     if dtype.subdtype is not None:
         base, shape = dtype.subdtype
         return ["sub", dtype_parts(base), list(shape)]
     if dtype.char == "T":
         return ["T", dtype.coerce, [dtype.na_object] if hasattr(dtype, "na_object") else None]
+    if dtype.isbuiltin == _FOREIGN:  # bfloat16, float8 and the like say no more than their size in `str`
+        return ["foreign", class_token(dtype.type), dtype.str]
     return dtype.str
 
 
@@ -100,10 +107,13 @@ def _array(value: Any) -> object:
 
 def _attributes(value: Any) -> object:
     own = getattr(value, "__dict__", None)
-    return {name: own[name] for name in sorted(own)} if own else None
+    left_out = _PLACE if isinstance(value, np.memmap) else ()
+    return {name: own[name] for name in sorted(own) if name not in left_out} if own else None
 
 
 def _masked(value: Any) -> object:
+    if value is np.ma.masked:
+        return None
     data = np.ma.getdata(value)
     return [
         class_token(type(value)),
@@ -123,13 +133,24 @@ def _fill_value(value: Any) -> object:
 def _scalar(value: Any) -> object:
     if value.dtype.names is not None or value.dtype.char in "gGOV":
         return [dtype_parts(value.dtype), array_content(np.asarray(value))]
-    return [value.dtype.str, value.tobytes()]
+    if value.dtype.kind == "f" and value != value:  # noqa: PLR0124  # only NaN differs from itself
+        value = type(value)("nan")
+    return [dtype_parts(value.dtype), value.tobytes()]
 
 
 def _ufunc(value: Any) -> object:
-    from beautyspot.keys.identity import public_name
-
-    return list(public_name(value))
+    """Home and name: ufuncs do not tell their module, so the modules are asked, those of compiled code first."""
+    name = value.__name__
+    if vars(np).get(name) is value:
+        return ["numpy", name]
+    found = [
+        (not str(getattr(module, "__file__", "")).endswith((".so", ".pyd")), home.count("."), home)
+        for home, module in list(sys.modules.items())
+        if getattr(module, "__dict__", {}).get(name) is value and not is_user_module(home)
+    ]
+    if not found:
+        raise Refusal(value, f"it hides the function it was made from: use np.vectorize; or {REMEDY}")
+    return [min(found)[2], name]
 
 
 def _sparse(value: Any) -> object:

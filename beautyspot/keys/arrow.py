@@ -10,18 +10,20 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from beautyspot.keys import tags
 from beautyspot.keys.arrays import object_content
 from beautyspot.keys.buffers import Hasher
 from beautyspot.keys.dispatch import Handler
+from beautyspot.keys.refusal import REMEDY, Refusal
 
 __all__ = ["arrow_content", "handler_for"]
 
 _ROWS = 1 << 18  # rows that are normalised at a time
 
 
-def arrow_content(chunks: list[Any], kind: Any) -> object:  # noqa: PLR0911  # one per layout
+def arrow_content(chunks: list[Any], kind: Any) -> object:  # noqa: C901, PLR0911  # one per layout
     """Content of the chunks of one array, without its type.
 
     Args:
@@ -40,11 +42,17 @@ def arrow_content(chunks: list[Any], kind: Any) -> object:  # noqa: PLR0911  # o
         return _dictionary(chunks, kind)
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_map(kind):
         return _lists(chunks, kind)
+    if pa.types.is_fixed_size_list(kind) or pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
+        return _other_lists(chunks, kind)
     if pa.types.is_struct(kind):
         return _structs(chunks, kind)
+    if pa.types.is_union(kind):
+        return _unions(chunks, kind)
+    if pa.types.is_run_end_encoded(kind):
+        return arrow_content([pc.run_end_decode(chunk) for chunk in chunks], kind.value_type)
     if _is_fixed(kind):
         return _fixed([_values(chunk, kind.bit_width // 8) for chunk in chunks], chunks, kind.bit_width // 8)
-    return object_content([item for chunk in chunks for item in chunk.to_pylist()])
+    raise Refusal(kind, f"its layout is not known; {REMEDY}")
 
 
 def _is_text(kind: Any) -> bool:
@@ -165,6 +173,27 @@ def _lists(chunks: list[Any], kind: Any) -> object:
     return [np.concatenate(sizes) if sizes else None, columns]
 
 
+def _other_lists(chunks: list[Any], kind: Any) -> object:
+    """Lists of a fixed size and list views: length of every list (-1: null), and the items of all lists."""
+    lengths = [np.asarray(pc.list_value_length(chunk).fill_null(-1), dtype=np.int64) for chunk in chunks]
+    items = arrow_content([chunk.flatten() for chunk in chunks], kind.value_type)
+    return [np.concatenate(lengths) if lengths else None, [items]]
+
+
+def _unions(chunks: list[Any], kind: Any) -> object:
+    """Which type every value has, and the values by type."""
+    codes = [np.asarray(chunk.type_codes) for chunk in chunks]
+    columns = []
+    for at, code in enumerate(kind.type_codes):
+        parts = []
+        for chunk, types in zip(chunks, codes, strict=True):
+            rows = np.flatnonzero(types == code)
+            child = chunk.field(at)
+            parts.append(child.take(pa.array(np.asarray(chunk.offsets)[rows] if kind.mode == "dense" else rows)))
+        columns.append(arrow_content(parts, kind.field(at).type))
+    return [np.concatenate(codes) if codes else None, columns]
+
+
 def _structs(chunks: list[Any], kind: Any) -> object:
     flattened = [chunk.flatten() for chunk in chunks]  # a null struct makes its fields null
     fields = [arrow_content([fields[at] for fields in flattened], kind.field(at).type) for at in range(kind.num_fields)]
@@ -195,8 +224,7 @@ def _schema(value: Any) -> bytes:
 
 
 def _scalar(value: Any) -> object:
-    array = pa.array([value.as_py()], value.type) if value.is_valid else pa.nulls(1, value.type)
-    return [type_parts(value.type), arrow_content([array], value.type)]
+    return [type_parts(value.type), arrow_content([pa.repeat(value, 1)], value.type)]
 
 
 def handler_for(owner: type, kind: type) -> Handler | None:  # noqa: ARG001  # nobody subclasses these but Arrow

@@ -25,7 +25,7 @@ from beautyspot.keys import builtin_types as _builtin_types  # noqa: F401  # fil
 from beautyspot.keys import tags
 from beautyspot.keys.buffers import DIGEST_SIZE, LARGE, digest_bytes
 from beautyspot.keys.dispatch import HANDLERS, Handler, find, register
-from beautyspot.keys.refusal import REMEDY, Refusal, TooDeepError, place_of, type_name
+from beautyspot.keys.refusal import REMEDY, Refusal, TooDeepError, place_of, type_name, unreadable
 
 __all__ = ["DIGEST_SIZE", "digest", "encode", "register_hash"]
 
@@ -36,12 +36,11 @@ _DEEPEST = (
 )
 _DEEPEST_PLAIN = 100
 _SEARCHED = 512
+_KEPT = 1 << 20  # bytes
 _NAN = float("nan")
 _NEGATIVE_NAN = b"\xcb\xff\xf8\x00\x00\x00\x00\x00\x00"  # what x86 makes of inf - inf
 _suspect = re.compile(b"[\xc4-\xc6]|" + re.escape(_NEGATIVE_NAN)).search
 _PLAIN = frozenset({type(None), bool, int, str})
-BULK = frozenset({bytes, bytearray})
-"""Types whose large values are better not packed first and looked at afterwards."""
 _PLAIN_OR_FLOAT = _PLAIN | {float}
 _NATIVE = frozenset({type(None), bool, int, float, str, bytes, list, tuple, dict, bytearray, memoryview})
 
@@ -59,12 +58,15 @@ _walk = _Walk()
 _idle: list[msgpack.Packer] = []  # list.pop and list.append are atomic; a packer in use is in nobody else's hands
 
 
-def _hook(value: Any) -> msgpack.ExtType:
+def _hook(value: Any) -> msgpack.ExtType:  # noqa: C901  # in one piece, for every call of it costs
     """What msgpack asks about every object that it does not know exactly."""
     kind = type(value)
     if kind is tuple:  # the most frequent guest by far
         return _tuple(value)
-    code, parts_of, heavy = HANDLERS.get(kind) or find(kind)
+    try:
+        code, parts_of, heavy = HANDLERS.get(kind) or find(kind)
+    except Exception as error:  # a metaclass may raise anything when its class is looked at
+        raise unreadable(value, error) from error
     walk = _walk
     if heavy:
         known = walk.memo.get(id(value))
@@ -80,7 +82,7 @@ def _hook(value: Any) -> msgpack.ExtType:
     except RecursionError:
         raise TooDeepError from None
     except Exception as error:  # foreign code (__reduce__, properties) may raise anything: then there is no safe key
-        raise Refusal(value, f"reading it failed with {type(error).__name__}: {error}; {REMEDY}") from error
+        raise unreadable(value, error) from error
     finally:
         walk.depth -= 1
     if len(data) >= LARGE:
@@ -126,7 +128,9 @@ def pack(value: object) -> bytes:
         return _pack_exact(exact_plain(value))
     except ValueError:  # nested deeper than msgpack goes, or one item of 4 GiB and more
         raise TooDeepError from None
-    else:
+    except RuntimeError as error:  # "dictionary changed size during iteration"
+        raise unreadable(value, error) from error
+    if len(data) < _KEPT:  # a packer never gives its buffer back
         _idle.append(packer)
     if len(data) < _SEARCHED:
         if _suspect(data) is None:
@@ -139,6 +143,12 @@ def pack(value: object) -> bytes:
 
 def _pack_exact(exact: object) -> bytes:
     return _new_packer("surrogatepass").pack(exact)  # type: ignore[no-any-return]
+
+
+def is_bulk(value: Any) -> bool:
+    """Return whether a value is better not packed first and looked at afterwards: large bytes."""
+    kind = type(value)
+    return (kind is bytes or kind is bytearray) and len(value) >= LARGE
 
 
 def exact_plain(value: Any, plain: frozenset[type] = _PLAIN, depth: int = 0) -> Any:  # noqa: PLR0911  # one per type
@@ -221,7 +231,7 @@ def pack_document(value: object) -> bytes:
         try:
             data = encode_graph(value)
         except (TooDeepError, RecursionError):
-            raise Refusal(value, f"it is nested too deeply; {REMEDY}") from None
+            raise Refusal(value, f"it is nested too deeply, or a set in it leads back to itself; {REMEDY}") from None
     finally:
         if walk.memo and not walk.depth:
             walk.memo.clear()
@@ -249,7 +259,7 @@ def encode(value: object, where: str = "value") -> bytes:
     walk = _walk
     outer, walk.depth, walk.memo = (walk.depth, walk.memo), 0, {}
     try:
-        return pack_document(exact_plain(value) if type(value) in BULK else value)
+        return pack_document(exact_plain(value) if is_bulk(value) else value)
     except Refusal as refusal:
         place = place_of(refusal.value, value, where)
         raise UnhashableError(place, type_name(refusal.value), refusal.remedy) from refusal.__cause__

@@ -12,9 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from beautyspot.errors import KeyingError
 from beautyspot.keys import canonical, tags
 from beautyspot.keys.buffers import LARGE, digest_bytes
 from beautyspot.keys.dispatch import HANDLERS, find
+from beautyspot.keys.refusal import Refusal, TooDeepError, unreadable
 
 __all__ = ["encode_graph"]
 
@@ -40,6 +42,18 @@ def encode_graph(value: object) -> bytes:
         return _PATHS + _Writer(numbered=False).write(value)
     except _ExplodedError:
         return _NUMBERS + _Writer(numbered=True).write(value)
+
+
+def _parts(value: Any) -> tuple[int, object]:
+    """Tag and parts of a value that is neither plain data nor a list or dict."""
+    kind = type(value)
+    try:
+        handler = HANDLERS.get(kind) or find(kind)
+        return handler.code, handler.parts(value)
+    except (Refusal, TooDeepError, KeyingError, RecursionError):
+        raise
+    except Exception as error:  # foreign code may raise anything: then there is no safe key
+        raise unreadable(value, error) from error
 
 
 class _Writer:
@@ -86,9 +100,8 @@ class _Writer:
         if kind is dict:
             self.out += b"d%d;" % len(value)
             return iter([part for pair in value.items() for part in pair])
-        handler = HANDLERS.get(kind) or find(kind)
-        parts = handler.parts(value)
-        self.out += b"x%d;" % handler.code
+        code, parts = _parts(value)
+        self.out += b"x%d;" % code
         return iter([parts])
 
     def _leaf(self, value: Any) -> None:

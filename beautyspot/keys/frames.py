@@ -86,8 +86,13 @@ def _column(array: Any) -> object:
             return parts(array)
     if hasattr(array, "__arrow_array__") and isinstance(array.dtype, pd.ArrowDtype):
         return ["arrow", _arrow(array)]
-    # A pandas array that is neither: its elements, one by one, and its class.
-    return [class_token(type(array)), array.dtype, object_content(list(array))]
+    # Another library's array: elements alone would lose what belongs to the whole (a coordinate system, say).
+    return [class_token(type(array)), array.dtype, object_content(list(array)), _own_state(array)]
+
+
+def _own_state(array: Any) -> object:
+    own = getattr(array, "__dict__", {})
+    return {name: own[name] for name in sorted(own)}
 
 
 def _arrow(array: Any) -> object:
@@ -104,7 +109,7 @@ def _categorical(array: Any) -> object:
 
 def _dates(array: Any) -> object:
     zone = getattr(array, "tz", None)
-    return [array.dtype.kind, array.unit, zone, array.asi8, getattr(array, "freqstr", None)]
+    return [array.dtype.kind, array.unit, zone, array.asi8, getattr(array, "freq", None)]
 
 
 def _periods(array: Any) -> object:
@@ -165,7 +170,8 @@ def _index(value: Any) -> object:
         return [kind, names, value.start, value.step, len(value)]
     if isinstance(value, pd.MultiIndex):
         return [kind, names, list(value.levels), [np.asarray(codes) for codes in value.codes]]
-    return [kind, names, _column(value.array), getattr(value, "freqstr", None)]
+    # The offset itself: its name leaves out holidays and normalisation.
+    return [kind, names, _column(value.array), getattr(value, "freq", None)]
 
 
 def _timestamp(value: Any) -> object:

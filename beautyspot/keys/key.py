@@ -20,8 +20,8 @@ from blake3 import blake3
 from beautyspot.errors import ConfigurationError, KeyingError, UnhashableError
 from beautyspot.keys import tags
 from beautyspot.keys.arguments import compile_values, parameters_of
-from beautyspot.keys.buffers import DIGEST_SIZE, LARGE, digest_bytes
-from beautyspot.keys.canonical import BULK, digest, encode, exact_plain, pack_document
+from beautyspot.keys.buffers import DIGEST_SIZE, digest_bytes
+from beautyspot.keys.canonical import digest, encode, exact_plain, is_bulk, pack_document
 from beautyspot.keys.refusal import Refusal
 from beautyspot.keys.source import CodeIdentity, code_identity
 
@@ -83,8 +83,8 @@ class KeyMaker:
         def make(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
             listed = values(*args, **kwargs)
             for value in listed:
-                if type(value) in BULK and len(value) >= LARGE:  # type: ignore[arg-type]  # bytes and bytearray have one
-                    listed = [exact_plain(each) if type(each) in BULK else each for each in listed]
+                if is_bulk(value):
+                    listed = [exact_plain(each) if is_bulk(each) else each for each in listed]
                     break
             try:
                 packed = pack(listed)

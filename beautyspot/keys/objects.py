@@ -16,6 +16,7 @@ from beautyspot.keys import tags
 from beautyspot.keys.dispatch import Handler
 from beautyspot.keys.identity import class_token, code_handler
 from beautyspot.keys.refusal import REMEDY, Refusal
+from beautyspot.keys.source_origin import is_user_code, library_name
 
 __all__ = ["instance_handler", "special_handler"]
 
@@ -39,11 +40,13 @@ def special_handler(kind: type) -> Handler | None:  # noqa: PLR0911  # one per k
         and not _private_words(kind, tuple)
     ):
         return Handler(tags.NAMED_TUPLE, _named_tuple)
+    for native in (set, frozenset):
+        if issubclass(kind, native) and kind is not native and not _private_words(kind, native):
+            return Handler(tags.SET_INSTANCE, _set_instance, heavy=True)
     if issubclass(kind, functools.partial):
         return Handler(tags.PARTIAL, _partial)
-    if (kind.__module__, kind.__qualname__) == ("functools", "_lru_cache_wrapper"):
-        return Handler(tags.MARKED, _cached)
-    return None
+    parts = _BY_NAME.get((kind.__module__, kind.__qualname__))
+    return None if parts is None else Handler(*parts)
 
 
 def _refuse(remedy: str) -> Any:
@@ -81,12 +84,53 @@ def _partial(value: Any) -> object:
     return [class_token(type(value)), value.func, value.args, value.keywords, _extra(value)]
 
 
+def _set_instance(value: Any) -> object:
+    plain = frozenset(frozenset.__iter__(value) if isinstance(value, frozenset) else set.__iter__(value))
+    return [class_token(type(value)), plain, _slots(value), _extra(value)]
+
+
+def _slots(value: Any) -> object:
+    """Values of slots by name, None if no class has any."""
+    state = object.__reduce_ex__(value, 2)[2]
+    return _ordered_state(state[1]) if type(state) is tuple else None
+
+
 def _extra(value: Any) -> object:
     return _ordered_state(getattr(value, "__dict__", None) or None)
 
 
 def _cached(value: Any) -> object:
     return [value.__wrapped__]
+
+
+def _new_type(value: Any) -> object:
+    return ["NewType", value.__name__, value.__supertype__]
+
+
+def _type_alias(value: Any) -> object:
+    return ["type", value.__name__, value.__value__]
+
+
+def _forward(value: Any) -> object:
+    return ["forward", value.__forward_arg__]
+
+
+def _context_variable(value: Any) -> object:
+    """Its name and what it holds here and now, which is all that code can read from it."""
+    try:
+        return [value.name, value.get()]
+    except LookupError:
+        return [value.name]
+
+
+_BY_NAME: dict[tuple[str, str], tuple[Any, ...]] = {
+    ("functools", "_lru_cache_wrapper"): (tags.MARKED, _cached),
+    ("typing", "NewType"): (tags.ALIAS, _new_type, True),
+    ("typing", "TypeAliasType"): (tags.ALIAS, _type_alias, True),
+    ("typing", "ForwardRef"): (tags.ALIAS, _forward),
+    ("annotationlib", "ForwardRef"): (tags.ALIAS, _forward),
+    ("_contextvars", "ContextVar"): (tags.CONTEXT_VARIABLE, _context_variable),
+}
 
 
 def _private_words(kind: type, native: type) -> bool:
@@ -108,7 +152,7 @@ def _reduced(value: Any) -> object:
     except Exception as error:  # "cannot pickle '_thread.lock' object" and the like: it has no value to speak of
         raise Refusal(value) from error
     if isinstance(reduced, str):
-        return [class_token(kind), reduced]
+        return _named(value, reduced)
     if not isinstance(reduced, tuple) or not 2 <= len(reduced) <= 6:  # what pickle accepts
         raise Refusal(value)
     function, arguments, state, items, pairs, setter = (*reduced, None, None, None, None)[:6]
@@ -123,6 +167,15 @@ def _reduced(value: Any) -> object:
         None if pairs is None else [list(pair) for pair in pairs],
         setter,
     ]
+
+
+def _named(value: Any, name: str) -> object:
+    """A global object: where its library offers it, or what it holds if it is the user's."""
+    found = library_name(value)
+    if found is not None:
+        return [class_token(type(value)), *found]
+    own = getattr(value, "__dict__", None) if is_user_code(type(value)) else None
+    return [class_token(type(value)), name, *([_ordered_state(own)] if own else [])]
 
 
 def _dispatched(value: Any) -> Any:

@@ -18,6 +18,7 @@ from beautyspot.keys.refusal import REMEDY, Refusal
 __all__ = ["handler_for"]
 
 _FIELDS = ("time_unit", "time_zone", "precision", "scale", "shape", "inner")
+_WITHOUT_ARROW = frozenset({"Int128", "Object", "UInt128"})  # pyarrow has no types for these
 _has_arrow = importlib.util.find_spec("pyarrow") is not None
 
 
@@ -30,6 +31,9 @@ def _dtype(value: Any) -> object:
     for name in _FIELDS:
         part = getattr(value, name, None)
         parts.append(_dtype(part) if name == "inner" and part is not None else part)
+    if kind.__name__ == "Categorical" and hasattr(value, "categories"):
+        named = value.categories
+        parts.append([named.name(), named.namespace(), str(named.physical())])
     if kind.__name__ == "Enum":
         parts.append(value.categories.to_list())
     if kind.__name__ == "Struct":
@@ -41,7 +45,7 @@ def _series_content(value: Any) -> object:
     names = _names(value.dtype)
     if "Categorical" in names or "Enum" in names:
         return _categories(value)
-    if not _has_arrow or "Object" in names:
+    if not _has_arrow or names & _WITHOUT_ARROW:
         return object_content(value.to_list())
     from beautyspot.keys.arrow import arrow_content
 
@@ -80,6 +84,14 @@ def _lazy(value: Any) -> object:
     raise Refusal(value, f"a LazyFrame is a plan whose sources may change: pass frame.collect(); or {REMEDY}")
 
 
+def _expression(value: Any) -> object:
+    """What polars itself writes about an expression, unless a pickled Python function is in it."""
+    written = value.__getstate__()
+    if b"PLPYFN" in written or b"PLPYUDF" in written:
+        raise Refusal(value, f"it calls a Python function whose code cannot be seen: pass the function; or {REMEDY}")
+    return written
+
+
 def handler_for(owner: type, kind: type) -> Handler | None:  # noqa: ARG001  # subclasses are hashed as their base
     """The handler of a polars class; None if a plain walk of the object does."""
     if owner is pl.DataFrame:
@@ -88,6 +100,8 @@ def handler_for(owner: type, kind: type) -> Handler | None:  # noqa: ARG001  # s
         return Handler(tags.POLARS_SERIES, _series, heavy=True)
     if owner is pl.LazyFrame:
         return Handler(tags.POLARS_FRAME, _lazy)
+    if owner is pl.Expr:
+        return Handler(tags.POLARS_EXPRESSION, _expression)
     if owner is pl.DataType:
         return Handler(tags.POLARS_DTYPE, _dtype)
     return None

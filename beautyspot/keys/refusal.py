@@ -7,12 +7,14 @@ carries the refused object, and `place_of` searches the way to it afterwards.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from types import GetSetDescriptorType, MemberDescriptorType
 from typing import Any
 
 __all__ = ["REMEDY", "Refusal", "TooDeepError", "children", "place_of", "type_name"]
 
 REMEDY = "leave it out with ignore=[...], make the key yourself with key=, or teach its hash with bs.register_hash"
+_BUILTIN = ("__dict__", "__self__", "args")
 _STEPS = 100_000  # a refusal is an error path, but it must not take for ever in a huge structure
 
 
@@ -30,40 +32,51 @@ class Refusal(Exception):  # noqa: N818  # internal: becomes an UnhashableError 
         self.remedy = remedy
 
 
+def unreadable(value: object, error: Exception) -> Refusal:
+    """The refusal of a value whose own code failed while it was read."""
+    return Refusal(value, f"reading it failed with {type(error).__name__}: {error}; {REMEDY}")
+
+
 class TooDeepError(Exception):
     """Nested deeper than the fast encoder goes, or cyclic: the slow encoder takes over."""
 
 
 def type_name(value: object) -> str:
     """Qualified name of the value's type without ``builtins.``, e.g. ``sqlite3.Connection``."""
-    kind = type(value)
-    module = kind.__module__
-    return kind.__qualname__ if module in ("builtins", "__main__") else f"{module}.{kind.__qualname__}"
+    module, name = (type.__getattribute__(type(value), part) for part in ("__module__", "__qualname__"))
+    return str(name) if module in ("builtins", "__main__") else f"{module}.{name}"
 
 
 def children(value: Any) -> Iterator[tuple[str, object]]:
     """The parts of a value as a reader would write the way to them."""
-    if isinstance(value, Mapping):
-        for key, item in list(value.items()):
+    kind = type(value)
+    if issubclass(kind, dict):
+        for key, item in list(dict.items(value)):
             yield f"[{key!r}]" if isinstance(key, (str, int, bytes)) else f"[<{type_name(key)}>]", item
             yield " key", key
-    elif isinstance(value, (list, tuple)):
-        yield from ((f"[{position}]", item) for position, item in enumerate(value))
-    elif isinstance(value, (set, frozenset)):
-        yield from ((" element", item) for item in list(value))
-    if not isinstance(value, type):
+    elif issubclass(kind, (list, tuple)):
+        items = list.__iter__(value) if issubclass(kind, list) else tuple.__iter__(value)
+        yield from ((f"[{position}]", item) for position, item in enumerate(items))
+    elif issubclass(kind, (set, frozenset)):
+        elements = set.__iter__(value) if issubclass(kind, set) else frozenset.__iter__(value)
+        yield from ((" element", item) for item in list(elements))
+    if not issubclass(kind, type):
         yield from _attributes(value)
 
 
 def _attributes(value: Any) -> Iterator[tuple[str, object]]:
-    yield from ((f".{name}", item) for name, item in list(getattr(value, "__dict__", {}).items()))
-    names = ["func", "args", "keywords", "__self__", "__func__"]
-    for owner in type(value).__mro__:
-        slots = owner.__dict__.get("__slots__", ())
-        names += [slots] if isinstance(slots, str) else slots
-    for name in names:
-        if name not in ("__dict__", "__weakref__") and hasattr(type(value), name) and hasattr(value, name):
-            yield f".{name}", getattr(value, name)
+    """Stored attributes: those in ``__dict__`` and in slots. No code of the value runs."""
+    for owner in type.__dict__["__mro__"].__get__(type(value)):
+        for name, found in list(type.__dict__["__dict__"].__get__(owner).items()):
+            if type(found) is MemberDescriptorType or (type(found) is GetSetDescriptorType and name in _BUILTIN):
+                try:
+                    item = found.__get__(value)
+                except AttributeError:  # a slot that is not set
+                    continue
+                if name == "__dict__":
+                    yield from ((f".{own}", part) for own, part in list(item.items()))
+                else:
+                    yield f".{name}", item
 
 
 def place_of(target: object, root: object, where: str) -> str:

@@ -9,6 +9,7 @@ from hypothesis.extra import numpy as hnp
 
 from beautyspot.errors import UnhashableError
 from beautyspot.keys import digest, encode
+from beautyspot.keys.arrays import dtype_parts
 
 
 def test_dtype_shape_and_order_of_content_count():
@@ -132,6 +133,57 @@ def test_dtypes_ufuncs_and_generators():
     other.random()
     assert encode(one) != encode(other)
     assert encode(np.random.RandomState(1)) != encode(np.random.RandomState(2))
+
+
+def test_functions_of_equal_name_differ():
+    """`np.trace` and `np.linalg.trace` have one name and other defaults; a ufunc is found in the module that has it."""
+    pairs = [(np.trace, np.linalg.trace), (np.cross, np.linalg.cross), (np.outer, np.linalg.outer)]
+    for one, other in pairs:
+        assert encode(one) == encode(one) != encode(other)
+    assert len({encode(value) for value in (np.add, np.subtract, scipy.special.gamma, scipy.special.beta)}) == 4
+
+
+def test_a_ufunc_that_hides_a_function_is_refused():
+    """`np.frompyfunc` does not tell what it was made from, so two of them could not be told apart."""
+    with pytest.raises(UnhashableError, match=r"np\.vectorize"):
+        encode(np.frompyfunc(lambda x: x + 1, 1, 1))
+    assert encode(np.vectorize(lambda x: x + 1)) != encode(np.vectorize(lambda x: x + 2))
+
+
+def test_memory_maps_are_their_content(tmp_path):
+    """File, mode and position of a memory map are no content; it stays apart from a plain array."""
+    data = np.arange(10)
+    for name in ("a.npy", "b.npy"):
+        np.save(tmp_path / name, data)
+    maps = [np.load(tmp_path / name, mmap_mode=mode) for name, mode in (("a.npy", "r"), ("b.npy", "c"))]
+    assert encode(maps[0]) == encode(maps[1]) != encode(data)
+    assert encode(maps[0][2:]) == encode(maps[1][2:]) != encode(maps[0])
+
+
+def test_special_kinds_of_arrays_and_scalars():
+    """The masked constant, record dtypes, NaN of either sign, and what stands for missing in NumPy's string dtype."""
+    assert encode(np.ma.masked) != encode(np.ma.array(0.0, mask=True))
+    fields = [("a", "i4")]
+    assert encode(np.zeros(1, np.dtype((np.record, fields)))) != encode(np.zeros(1, fields))
+    assert encode(np.float64("nan")) == encode(-np.float64("nan"))
+    texts = [np.dtypes.StringDType(), np.dtypes.StringDType(na_object=None), np.dtypes.StringDType(na_object=np.nan)]
+    assert len({encode(np.array(["a"], text)) for text in texts}) == 3
+    assert encode(np.array(["nan"], texts[2])) != encode(np.array([np.nan], texts[2]))
+
+
+def test_dtypes_that_other_libraries_register_go_by_their_class():
+    """Two 8-bit float formats look the same to NumPy: one byte, no name."""
+
+    class Float8:
+        """The parts of such a dtype."""
+
+        names = subdtype = None
+        char, isbuiltin, str = "V", 2, "<V1"
+
+        def __init__(self, scalar):
+            self.type = scalar
+
+    assert dtype_parts(Float8(int)) != dtype_parts(Float8(float))
 
 
 def test_sparse_matrices():

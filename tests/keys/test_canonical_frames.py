@@ -272,3 +272,79 @@ def test_full_content_of_large_frames():
     other = one.copy()
     other.loc[150_000, "t"] = "x"
     assert digest(one) == digest(one.copy()) != digest(other)
+
+
+def test_offsets_count_with_all_that_their_name_leaves_out():
+    """Holidays, week masks and normalisation decide what shifting an index gives."""
+    days = ["2024-01-01", "2024-01-02"]
+    offsets = [
+        None, pd.offsets.BDay(), pd.offsets.BDay(normalize=True), pd.offsets.CustomBusinessDay(holidays=["2024-01-10"]),
+        pd.offsets.CustomBusinessDay(holidays=["2024-01-11"]), pd.offsets.CustomBusinessDay(weekmask="Mon Tue Wed"),
+        pd.offsets.Day(), pd.DateOffset(days=1),
+    ]  # fmt: skip
+    distinct([pd.DatetimeIndex(days, freq=offset) for offset in offsets])
+    assert encode(pd.DatetimeIndex(days, freq=offsets[3])) == encode(pd.DatetimeIndex(days, freq=offsets[3]))
+
+
+def test_arrays_of_other_libraries_keep_what_belongs_to_the_whole():
+    """An extension array may have attributes that neither its dtype nor its elements show."""
+
+    class Located(pd.api.extensions.ExtensionArray):
+        """Numbers in a coordinate system."""
+
+        def __init__(self, numbers, system):
+            self.numbers, self.system = numbers, system
+            self._dtype = np.dtype("i8")
+
+        dtype = property(lambda self: self._dtype)
+
+        def __len__(self):
+            return len(self.numbers)
+
+        def __getitem__(self, item):
+            return self.numbers[item]
+
+    distinct([Located([1, 2], "a"), Located([1, 2], "b"), Located([1, 3], "a")])
+    assert encode(Located([1, 2], "a")) == encode(Located([1, 2], "a"))
+
+
+def test_polars_types_that_arrow_lacks():
+    """128-bit integers are hashed as Python's; categories with other names stay apart."""
+    wide = pl.Series([1, 2**100], dtype=pl.Int128)
+    distinct([wide, pl.Series([1, 2**100 + 1], dtype=pl.Int128), pl.Series([1, 2**100], dtype=pl.UInt128)])
+    assert encode(wide) == encode(wide.clone())
+    distinct([pl.Series(["a"], dtype=pl.Categorical(pl.Categories(name))) for name in ("x", "y")])
+
+
+def test_polars_expressions():
+    """An expression is its plan; one that calls a Python function is refused, for that function is out of sight."""
+    assert encode(pl.col("a") + 1) == encode(pl.col("a") + 1)
+    distinct([pl.col("a") + 1, pl.col("a") + 2, pl.col("b") + 1])
+    with pytest.raises(UnhashableError, match="pass the function"):
+        encode(pl.col("a").map_batches(lambda column: column))
+
+
+_UNION_PARTS = [pa.array([1, 1], pa.int32()), pa.array([1, 1], pa.int64())]
+RARE = [
+    pa.array([[1, 2], None, [3, 4]], pa.list_(pa.int64(), 2)), pa.array([[1, 2], [0, 0]], pa.list_(pa.int64(), 2)),
+    pa.array([[1], None, [2]], pa.list_view(pa.int64())), pa.array([(1, 2, 3), None], pa.month_day_nano_interval()),
+    pa.RunEndEncodedArray.from_arrays([2, 3], [1, 2]), pa.array(["a", None], pa.string_view()),
+    pa.array([[1]], pa.list_(pa.time64("ns"), 1)), pa.array([[2]], pa.list_(pa.time64("ns"), 1)),
+    pa.UnionArray.from_sparse(pa.array([0, 1], pa.int8()), _UNION_PARTS),
+    pa.UnionArray.from_sparse(pa.array([1, 0], pa.int8()), _UNION_PARTS),
+    pa.UnionArray.from_dense(pa.array([0, 1], pa.int8()), pa.array([1, 0], pa.int32()), _UNION_PARTS),
+]  # fmt: skip
+
+
+def test_rare_arrow_layouts():
+    """Lists of a fixed size, views, unions, run-end encoding and intervals are read by their values."""
+    distinct(RARE)
+    for array in RARE:
+        assert encode(pa.concat_arrays([array, array]).slice(len(array))) == encode(array), array.type
+    null_slots = pa.FixedSizeListArray.from_arrays(pa.array([1, 2, 8, 9, 3, 4]), 2, mask=pa.array([False, True, False]))
+    assert encode(null_slots) == encode(RARE[0])
+
+
+def test_arrow_scalars_keep_nanoseconds():
+    """Python's time has microseconds, Arrow's nanoseconds."""
+    distinct([pa.scalar(number, kind) for number in (1, 2) for kind in (pa.time64("ns"), pa.timestamp("ns"))])
