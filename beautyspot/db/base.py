@@ -18,7 +18,11 @@ from beautyspot.entry import Entry, EntryInfo, FunctionStats, Query, Row, StatsD
 
 
 class Lease(Protocol):
-    """The right to compute one key. Held until `release`, or until its holder's process dies."""
+    """The right to compute one key. Held until `release`, or until its holder's process dies.
+
+    It saves work and guards nothing else. Should two callers hold one key (the lock file was deleted, a holder was
+    stopped and goes on), both write a result of this key as a whole, and the later one stays: either is right.
+    """
 
     def release(self) -> None:
         """Give the right back. A second call does nothing."""

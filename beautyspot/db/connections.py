@@ -2,6 +2,8 @@
 
 Rules:
 
+- A connection keeps two files open. So only the first threads have a reader of their own; hundreds of others take turns
+  with one more, and leave the descriptors to the program.
 - A connection is closed only while nobody is inside one of its statements. A thread announces itself with
   `Reader.busy`; who wants to close first replaces `Reader.execute` and then waits until `busy` is False. So a look-up
   pays two attribute stores and no lock.
@@ -14,66 +16,25 @@ Rules:
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import sqlite3
 import threading
-import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any
 
 from beautyspot.db import files, schema
-from beautyspot.db.faults import BUSY_TIMEOUT, UNWRITABLE, primary_code, translate
-from beautyspot.db.leases import lease_file
+from beautyspot.db.faults import BUSY_TIMEOUT, FAILURES, UNWRITABLE, primary_code, translate
+from beautyspot.db.readers import PATIENCE, Reader, close_with, leave_open
+from beautyspot.db.walindex import Window, open_window
 from beautyspot.errors import ReadOnlyStoreError, StoreError
 
-__all__ = ["Connections", "Reader", "RetiredError"]
+__all__ = ["Connections"]
 
-_PATIENCE = 5.0  # seconds to wait for a statement of another thread before its connection is left to itself
-
-
-class RetiredError(Exception):
-    """The reader was closed between two look-ups of its thread: open another one and ask again."""
-
-
-def _refuse(*_: object) -> NoReturn:
-    raise RetiredError
-
-
-class Reader:
-    """One thread's connection.
-
-    Attributes:
-        execute: The connection's method, or a function that raises `RetiredError`.
-        busy: True while its thread is inside a statement.
-        memo: Results that hold as long as ``PRAGMA data_version`` stays the same.
-    """
-
-    __slots__ = ("__weakref__", "busy", "connection", "execute", "memo", "thread")
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.connection = connection
-        self.execute: Callable[..., sqlite3.Cursor] = connection.execute
-        self.busy = False
-        self.memo: dict[object, tuple[int, list[tuple[object, ...]]]] = {}
-        self.thread = threading.get_ident()
-
-    def retire(self) -> None:
-        """Close the connection as soon as its thread is outside of a statement. Any thread may call this."""
-        self.execute = _refuse
-        deadline = time.monotonic() + _PATIENCE
-        while self.busy and self.thread != threading.get_ident():
-            if time.monotonic() > deadline:
-                return  # closing under a running statement would crash the process
-            time.sleep(0.0002)
-        self.connection.close()
-
-    def __del__(self) -> None:
-        # Runs when the thread ends, and at interpreter shutdown, where a failure would only be noise.
-        with contextlib.suppress(Exception):
-            self.connection.close()
+_MOST_READERS = 32
 
 
 class Connections:
@@ -84,8 +45,9 @@ class Connections:
         read_only: Never write, whatever the file's rights are.
 
     Attributes:
-        local: ``local.reader`` is the calling thread's `Reader`; the attribute is missing until `reader` made one.
+        local: ``local.reader`` is the calling thread's own `Reader`; the attribute is missing until `reading` made one.
         lock: Guards the writer. Hold it around everything that `writer` is used for.
+        window: Tells whether anything was committed; open exactly while the writer is, None where it cannot be told.
     """
 
     def __init__(self, path: str, *, read_only: bool) -> None:
@@ -96,30 +58,53 @@ class Connections:
         self._read_only = read_only
         self._gate = threading.Lock()
         self._readers: weakref.WeakSet[Reader] = weakref.WeakSet()
+        self._shared: Reader | None = None
         self._writer: sqlite3.Connection | None = None
+        self._closer: weakref.ref[Any] | None = None
+        self.window: Window | None = None
         self._identity: files.Identity | None = None
         self._log: files.Identity | None = None
         self._paused = False
         _live.add(self)
 
-    def reader(self) -> Reader | None:
-        """Return a fresh connection for the calling thread, or None if there is no database to read.
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Reader | None]:
+        """Give the calling thread a connection for as long as the block lasts; None if there is no database to read.
 
         Raises:
             StoreError: The file cannot be opened.
         """
+        reader = getattr(self.local, "reader", None) or self._reader()
+        if reader is None:
+            yield None
+            return
+        with reader.turn:
+            reader.thread = threading.get_ident()
+            reader.busy = True
+            try:
+                yield reader
+            finally:
+                reader.busy = False
+
+    def _reader(self) -> Reader | None:
         while True:
             if not self._is_ready():
                 return None
             with self._gate, self._translated():
                 if self._identity is None:
                     continue  # closed, or about to fork, since we looked
+                crowded = len(self._readers) >= _MOST_READERS
+                if crowded and self._shared is not None:
+                    return self._shared
                 connection = self._connect_read_only() if self._read_only else self._connect()
                 if connection is None:
                     return None
                 reader = Reader(connection)
                 self._readers.add(reader)
-                self.local.reader = reader
+                if crowded:
+                    self._shared = reader
+                else:
+                    self.local.reader = reader
                 return reader
 
     def _is_ready(self) -> bool:
@@ -186,17 +171,18 @@ class Connections:
     def _open_writer(self, *, exists: bool) -> None:
         Path(self.path).parent.mkdir(parents=True, exist_ok=True)
         files.warn_if_remote(self.path)
-        lease_file(self.path).renew()  # whoever deleted the database probably deleted that file, too
         connection = self._connect()
         try:
             schema.prepare(connection, self.path)
         except BaseException as error:
             connection.close()
-            if exists and isinstance(error, sqlite3.Error) and primary_code(error) in UNWRITABLE:
+            if exists and isinstance(error, FAILURES) and primary_code(error) in UNWRITABLE:
                 self._read_only = True  # rights that os.access does not see: reading may still work
                 return
             raise
-        self._writer = connection
+        if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+            self.window = open_window(self.path)
+        self._writer, self._closer = connection, close_with(self, connection, self.window)
 
     def _connect(self) -> sqlite3.Connection:
         return sqlite3.connect(self.path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
@@ -210,6 +196,7 @@ class Connections:
             except sqlite3.OperationalError as error:
                 if primary_code(error) not in UNWRITABLE:
                     raise
+                self._refuse_lonely_log(error)
                 connection.close()
                 connection = self._connect_uri(mode="ro", immutable=1)
                 readable = schema.install_views(connection, self.path)
@@ -220,6 +207,15 @@ class Connections:
             connection.close()
             return None
         return connection
+
+    def _refuse_lonely_log(self, error: sqlite3.Error) -> None:
+        # Without its log the file may hold one half of a transaction, an index that leads to another row, say.
+        if files.has_content(self.path + "-wal"):
+            message = (
+                f"{self.path}-wal holds results that SQLite cannot read in a directory that it cannot write to: "
+                "copy the database with this file to another directory"
+            )
+            raise StoreError(message) from error
 
     def _connect_uri(self, **options: str | int) -> sqlite3.Connection:
         return sqlite3.connect(
@@ -250,20 +246,31 @@ class Connections:
         for reader in list(self._readers):
             reader.retire()
         self._readers.clear()
-        self.local = threading.local()
+        self.local, self._shared = threading.local(), None
         writer, self._writer, self._identity = self._writer, None, None
+        window, self.window = self.window, None
+        leave_open(self._closer)
         if writer is not None:
             writer.close()
+        if window is not None:
+            window.close()
+
+    def at_exit(self) -> None:
+        """Close everything, so that SQLite tidies its files up. What is still to be written opens it again."""
+        if self.lock.acquire(timeout=PATIENCE):
+            with contextlib.suppress(Exception), self._gate:  # a program must not fail at its end for a cache
+                self._close_all()
+            self.lock.release()
 
     def before_fork(self) -> None:
         """Close all connections and keep everybody from opening others until `after_fork`."""
         # A writer that waits for another program's transaction must not hold the fork up for ever.
-        self._paused = self.lock.acquire(timeout=_PATIENCE)
+        self._paused = self.lock.acquire(timeout=PATIENCE)
         if not self._paused:
             return
         self._gate.acquire()
         busy = [reader for reader in self._readers if reader.busy]
-        with contextlib.suppress(sqlite3.Error):  # a fork must not fail for a cache
+        with contextlib.suppress(*FAILURES):  # a fork must not fail for a cache
             self._close_all()
         _inherited.extend(reader for reader in busy if reader.busy)
 
@@ -274,23 +281,20 @@ class Connections:
             self.lock.release()
         elif child:
             _inherited.extend((self._writer, *self._readers))
+            leave_open(self._closer)
             self.lock, self._gate, self.local = threading.Lock(), threading.Lock(), threading.local()
-            self._readers, self._writer, self._identity = weakref.WeakSet(), None, None
+            self._readers, self._shared = weakref.WeakSet(), None
+            self._writer = self._identity = None
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise translate(error, self.path) from error
         except OSError as error:
             message = f"{self.path} cannot be made: {error.strerror or error}: choose a directory that can be written"
             raise StoreError(message) from error
-
-    def __del__(self) -> None:
-        with contextlib.suppress(Exception):  # as in Reader
-            if self._writer is not None:
-                self._writer.close()
 
 
 _live: weakref.WeakSet[Connections] = weakref.WeakSet()
@@ -313,6 +317,12 @@ def _after_fork(*, child: bool) -> None:
     _fork_lock.release()
 
 
+def _at_exit() -> None:
+    for connections in list(_live):
+        connections.at_exit()
+
+
+atexit.register(_at_exit)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
         before=_before_fork,

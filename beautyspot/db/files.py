@@ -9,7 +9,7 @@ from pathlib import Path
 
 from beautyspot.errors import SpotWarning
 
-__all__ = ["Identity", "identity", "network_filesystem", "uri", "warn_if_remote", "writable"]
+__all__ = ["Identity", "has_content", "identity", "is_path", "network_filesystem", "uri", "warn_if_remote", "writable"]
 
 Identity = tuple[int, int]
 """Device and inode: two names, or one name at two times, are one file if these are equal."""
@@ -26,6 +26,20 @@ def identity(path: str) -> Identity | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
+
+
+def is_path(text: str) -> bool:
+    """Return whether the system can have a file of this name: no NUL, nothing beyond the file system's encoding."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+
+
+def has_content(path: str) -> bool:
+    """Return whether `path` is a file of at least one byte."""
+    file = Path(path)
+    return file.is_file() and file.stat().st_size > 0
 
 
 def writable(path: str) -> bool:

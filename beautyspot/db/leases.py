@@ -1,15 +1,18 @@
 """The right to compute a key, as a lock on one byte of a file: free again the moment its holder's process dies.
 
-The byte's offset is taken from the key. The kernel drops the locks of a dead process, so no time-out is needed and a
-``kill -9`` leaves nothing behind.
+The byte's offset is taken from the key. The kernel drops the locks of a dead process, so no clock and no time-out is
+needed and a ``kill -9`` leaves nothing behind. Containers of one machine that share the directory exclude each other,
+too; machines do if their network file system has record locks.
 
 Rules (they follow from how POSIX record locks work):
 
 - They belong to the process, and a second request of the same process always succeeds. So one registry for each file
   tells threads apart.
-- Closing *any* descriptor of the file drops *all* of the process's locks on it. So a lock file is opened once and never
-  closed while the process lives.
+- Closing *any* descriptor of the file drops *all* of the process's locks on it. So a lock file is only closed when
+  another one took its name, and those who still hold a lease may meet a second holder: both may write, see `Lease`.
 - A forked child does not inherit them. So it forgets what its parent held and opens a descriptor of its own.
+- A stopped process (Ctrl-Z) keeps its locks, perhaps for days. Who waits for one takes the byte of the next rank. This
+  is seen on Linux only, and not through the border of a process id namespace: elsewhere others wait.
 """
 
 from __future__ import annotations
@@ -18,16 +21,20 @@ import contextlib
 import errno
 import hashlib
 import os
+import struct
 import sys
 import threading
 from pathlib import Path
+
+from beautyspot.db import files
 
 __all__ = ["UNGUARDED", "FileLease", "LeaseFile", "Unguarded", "lease_file"]
 
 if sys.platform == "win32":
     import msvcrt
 
-    _LARGEST = 2**31 - 1  # the C library's file position may be a 32 bit one
+    _RANK = 2**31  # the C library's file position may be a 32 bit one
+    _RANKS = 1
 
     def _lock(descriptor: int, offset: int) -> None:
         os.lseek(descriptor, offset, os.SEEK_SET)
@@ -37,10 +44,16 @@ if sys.platform == "win32":
         os.lseek(descriptor, offset, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
 
+    def _holder_is_stopped(descriptor: int, offset: int) -> bool:  # noqa: ARG001
+        return False
+
 else:
     import fcntl
 
-    _LARGEST = 2**62 - 1
+    _RANK = 2**61
+    _RANKS = 4  # the last byte is below 2**63, the largest offset
+    _QUESTION = struct.Struct("hhqqi")  # struct flock of Linux on 64 bits: type, whence, start, length, process id
+    _CAN_ASK = sys.platform == "linux" and struct.calcsize("P") == 8
     _AT_ONCE = fcntl.LOCK_EX | fcntl.LOCK_NB
 
     def _lock(descriptor: int, offset: int) -> None:
@@ -49,6 +62,19 @@ else:
     def _unlock(descriptor: int, offset: int) -> None:
         fcntl.lockf(descriptor, fcntl.LOCK_UN, 1, offset)
 
+    def _holder_is_stopped(descriptor: int, offset: int) -> bool:
+        if not _CAN_ASK:
+            return False
+        question = _QUESTION.pack(fcntl.F_WRLCK, os.SEEK_SET, offset, 1, 0)
+        try:
+            kind, *_, process = _QUESTION.unpack(fcntl.fcntl(descriptor, fcntl.F_GETLK, question))
+            if kind == fcntl.F_UNLCK or process <= 0:  # given back meanwhile, or in another namespace
+                return False
+            text = Path(f"/proc/{process}/stat").read_bytes()
+        except OSError:
+            return False
+        return text.rpartition(b")")[2].split()[:1] == [b"T"]
+
 
 # What a system answers if somebody else holds the byte: EDEADLK is Windows'.
 _TAKEN = frozenset({errno.EACCES, errno.EAGAIN, errno.EDEADLK})
@@ -56,10 +82,20 @@ _TAKEN = frozenset({errno.EACCES, errno.EAGAIN, errno.EDEADLK})
 
 def _offset(key: str) -> int:
     try:
-        return int(key[:16], 16) >> 2 & _LARGEST
+        return int(key[:16], 16) % _RANK
     except ValueError:  # not one of our keys; any digest will do
         digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-        return int.from_bytes(digest) & _LARGEST
+        return int.from_bytes(digest) % _RANK
+
+
+def _claim(descriptor: int, byte: int) -> bool:
+    """Lock a byte for this process; return False if another one has it."""
+    try:
+        _lock(descriptor, byte)
+    except OSError as error:
+        # Anything else (ENOLCK, ENOTSUP, EINVAL) says that there are no record locks to be had.
+        return error.errno not in _TAKEN
+    return True
 
 
 class Unguarded:
@@ -98,38 +134,32 @@ class LeaseFile:
         path: Real path of the lock file. It is made on first use, with its directory.
     """
 
-    __slots__ = ("_descriptor", "_held", "_lock", "_unlockable", "path")
+    __slots__ = ("_descriptor", "_held", "_identity", "_lock", "path")
 
     def __init__(self, path: str) -> None:
         self.path = path
         self._lock = threading.Lock()
         self._held: set[int] = set()
         self._descriptor: int | None = None
-        self._unlockable = False
+        self._identity: files.Identity | None = None
 
     def take(self, key: str) -> FileLease | None:
-        """Return the lease of `key`, or None at once if another thread or process has it.
+        """Return the lease of `key`, or None at once if another thread or running process has it.
 
         Where no lock file can be made, or the file system knows no locks, threads still exclude each other.
         """
         offset = _offset(key)
         with self._lock:
-            held = self._held
-            if offset in held:
-                return None
-            descriptor = self._descriptor
-            if descriptor is None:
-                descriptor = self._open()
-            if descriptor is not None:
-                try:
-                    _lock(descriptor, offset)
-                except OSError as error:
-                    if error.errno in _TAKEN:
-                        return None
-                    self._unlockable = True  # ENOLCK, ENOTSUP, EINVAL: this file system has no record locks
-                    self._descriptor = None
-            held.add(offset)
-        return FileLease(self, held, offset)
+            descriptor = self._opened()
+            for byte in range(offset, offset + _RANKS * _RANK, _RANK):
+                if byte in self._held:
+                    return None
+                if descriptor is None or _claim(descriptor, byte):
+                    self._held.add(byte)
+                    return FileLease(self, self._held, byte)
+                if not _holder_is_stopped(descriptor, byte):
+                    return None
+        return None
 
     def give_back(self, held: set[int], offset: int) -> None:
         """Unlock a byte that `take` locked, unless the process forked or the file was replaced since."""
@@ -138,15 +168,6 @@ class LeaseFile:
             if held is self._held and self._descriptor is not None:
                 with contextlib.suppress(OSError):
                     _unlock(self._descriptor, offset)
-
-    def renew(self) -> None:
-        """Open the file anew if it was deleted. Leases on the deleted one no longer exclude other processes."""
-        with self._lock:
-            if self._descriptor is None:
-                return
-            if os.fstat(self._descriptor).st_nlink == 0:
-                os.close(self._descriptor)  # drops locks on a file that nobody else can open
-                self._descriptor = None
 
     def before_fork(self) -> None:
         """Keep other threads out until `after_fork`."""
@@ -162,15 +183,21 @@ class LeaseFile:
                 self._descriptor = None
         self._lock.release()
 
-    def _open(self) -> int | None:
-        if self._unlockable:
-            return None
+    def _opened(self) -> int | None:
+        """Return a descriptor of the file that has the name now, or None if there can be none."""
+        if self._descriptor is not None:
+            if files.identity(self.path) == self._identity:
+                return self._descriptor
+            os.close(self._descriptor)
+            self._descriptor = None
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
         try:
             Path(self.path).parent.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(self.path, flags, 0o666)
         except OSError:
             return None  # read-only file system, no rights, no directory: put will say so
+        status = os.fstat(self._descriptor)
+        self._identity = status.st_dev, status.st_ino
         return self._descriptor
 
 

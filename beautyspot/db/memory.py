@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from types import TracebackType
@@ -25,22 +27,23 @@ _ORDERS: dict[str, Callable[[EntryInfo], float | str]] = {
 
 
 class _Lease:
-    __slots__ = ("_database", "_key")
+    __slots__ = ("_key", "_leased")
 
-    def __init__(self, database: MemoryTaskDB, key: str) -> None:
-        self._database: MemoryTaskDB | None = database
+    def __init__(self, leased: set[str], key: str) -> None:
+        self._leased: set[str] | None = leased
         self._key = key
 
     def release(self) -> None:
-        database, self._database = self._database, None
-        if database is not None:
-            database._leased.discard(self._key)  # noqa: SLF001 - the two are one thing
+        leased, self._leased = self._leased, None
+        if leased is not None:
+            leased.discard(self._key)
 
 
 class MemoryTaskDB:
     """Results, leases and statistics in dictionaries, with the behaviour of `SQLiteTaskDB`.
 
-    Closing keeps the content. A pickled copy, as in a worker process, starts empty.
+    Closing keeps the content. A forked child goes on with a copy of it; a pickled copy, as in a worker process, starts
+    empty.
 
     Args:
         clock: Returns the time in seconds since the epoch, for entries that carry none.
@@ -60,6 +63,7 @@ class MemoryTaskDB:
         self._rows: dict[str, tuple[Row, EntryInfo]] = {}
         self._totals: dict[str, StatsDelta] = {}
         self._leased: set[str] = set()
+        _live.add(self)
 
     @property
     def label(self) -> str:
@@ -84,7 +88,7 @@ class MemoryTaskDB:
             if key in self._leased:
                 return None
             self._leased.add(key)
-        return _Lease(self, key)
+            return _Lease(self._leased, key)
 
     def delete(self, keys: Iterable[str]) -> int:
         """Delete rows and return how many there were."""
@@ -159,6 +163,11 @@ class MemoryTaskDB:
         with self._lock:
             return [info for _, info in self._rows.values() if _matches(info, query)]
 
+    def after_fork(self) -> None:
+        """Start with nothing locked or leased: the threads that did it stayed in the parent."""
+        self._lock = threading.Lock()
+        self._leased = set()
+
     def __enter__(self) -> Self:
         return self
 
@@ -232,3 +241,15 @@ def _sum(old: StatsDelta | None, new: StatsDelta) -> StatsDelta:
         old.saved + new.saved,
         old.ran + new.ran,
     )
+
+
+_live: weakref.WeakSet[MemoryTaskDB] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for database in list(_live):
+        database.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

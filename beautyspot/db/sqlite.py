@@ -12,11 +12,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
-from beautyspot.db import queries
+from beautyspot.db import files, queries
 from beautyspot.db.base import Lease
-from beautyspot.db.connections import Connections, Reader, RetiredError
-from beautyspot.db.faults import is_decoding_failure, translate
+from beautyspot.db.connections import Connections
+from beautyspot.db.faults import FAILURES, is_decoding_failure, translate
 from beautyspot.db.leases import UNGUARDED, LeaseFile, lease_file
+from beautyspot.db.readers import Reader, RetiredError
 from beautyspot.entry import Entry, EntryInfo, FunctionStats, Query, Row, StatsDelta
 from beautyspot.errors import ConfigurationError, StoreError
 
@@ -78,9 +79,9 @@ class SQLiteTaskDB:
     ) -> None:
         given: object = path
         text = os.fspath(given) if isinstance(given, str | os.PathLike) else None
-        if not isinstance(text, str) or text in {"", ":memory:"} or "\0" in text:
+        if not isinstance(text, str) or text in {"", ":memory:"} or not files.is_path(text):
             raise ConfigurationError(f"SQLiteTaskDB needs the path of a file, got {path!r}; MemoryTaskDB() needs none")
-        self.path = str(Path(text).expanduser().absolute())
+        self.path = str(Path(os.path.expanduser(text)).absolute())  # noqa: PTH111 - Path fails for unknown users
         self.read_only = read_only
         self._clock = clock
         self._connections = Connections(self.path, read_only=read_only)
@@ -107,9 +108,25 @@ class SQLiteTaskDB:
                 return None
             finally:
                 reader.busy = False
-        except (AttributeError, RetiredError, sqlite3.Error, UnicodeEncodeError):
+        except (AttributeError, RetiredError, sqlite3.Error, UnicodeError):
             rows = self._read(_GET, (queries.plain(key),))  # opens, and gives errors their names
             return Row._make(rows[0]) if rows else None
+
+    def stamp(self) -> bytes | None:
+        """Return bytes that are the same as before only if nobody committed anything since.
+
+        Returns:
+            None if that cannot be told: the file is not open for writing, or not in WAL mode.
+        """
+        connections = self._connections
+        window = connections.window
+        if window is None:
+            return None
+        try:
+            found = window.stamp()
+        except ValueError:  # closed by another thread at this moment
+            return None
+        return found if connections.window is window else None
 
     def put(self, entry: Entry) -> None:
         """Insert or replace a row. A replaced row keeps its pin; its hits start again.
@@ -127,7 +144,7 @@ class SQLiteTaskDB:
                     writer.execute(queries.PUT, values)
                 except UnicodeEncodeError:
                     writer.execute(queries.PUT, queries.tidy(values))
-            except (sqlite3.Error, OverflowError) as error:
+            except (*FAILURES, OverflowError) as error:
                 raise self._fault(error) from error
 
     def lease(self, key: str) -> Lease | None:
@@ -140,7 +157,6 @@ class SQLiteTaskDB:
             if self._connections.read_only:
                 return UNGUARDED
             file = self._lease_file = lease_file(self.path)
-            file.renew()
         return file.take(key)
 
     def delete(self, keys: Iterable[str]) -> int:
@@ -245,36 +261,20 @@ class SQLiteTaskDB:
     def _read(self, sql: str, parameters: Sequence[object], fetch: _Fetch | None = None) -> list[tuple[Any, ...]]:
         """Return the rows of a SELECT, none if there is no database."""
         while True:
-            reader: Reader | None = getattr(self._connections.local, "reader", None) or self._connections.reader()
-            if reader is None:
-                return []
-            reader.busy = True
-            try:
-                return (fetch or _fetch)(reader, sql, parameters)
-            except RetiredError:
-                continue  # closed by another thread: its successor is opened above
-            except sqlite3.Error as error:
-                raise translate(error, self.path) from error
-            finally:
-                reader.busy = False
+            with self._connections.reading() as reader:
+                if reader is None:
+                    return []
+                try:
+                    return (fetch or _fetch)(reader, sql, parameters)
+                except RetiredError:
+                    continue  # closed by another thread: the next round opens its successor
+                except FAILURES as error:
+                    raise translate(error, self.path) from error
 
     def _remembered(self, sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
         """Return the rows of a SELECT over many rows, from memory if nobody wrote since: for a polling dashboard."""
         self._connections.refresh()
-        version = self._read("PRAGMA data_version", ())
-        reader: Reader | None = getattr(self._connections.local, "reader", None)
-        if not version or reader is None:
-            return []
-        question = (sql, *parameters)
-        known = reader.memo.get(question)
-        if known is not None and known[0] == version[0][0]:
-            return known[1]
-        rows = self._read(sql, parameters)
-        if len(reader.memo) >= _MEMO:
-            reader.memo.clear()
-        # Taken before the rows: a write in between makes the memory stale, never wrong.
-        reader.memo[question] = (version[0][0], rows)
-        return rows
+        return self._read(sql, parameters, fetch=_fetch_remembered)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -289,10 +289,10 @@ class SQLiteTaskDB:
                 finally:
                     if writer.in_transaction:
                         writer.execute("ROLLBACK")
-            except (sqlite3.Error, OverflowError) as error:
+            except (*FAILURES, OverflowError) as error:
                 raise self._fault(error) from error
 
-    def _fault(self, error: sqlite3.Error | OverflowError) -> StoreError:
+    def _fault(self, error: Exception) -> StoreError:
         if isinstance(error, OverflowError):
             return StoreError(f"{self.path} holds whole numbers of at most 64 bits: {error}")
         return translate(error, self.path)
@@ -320,6 +320,20 @@ def _fetch(reader: Reader, sql: str, parameters: Sequence[object]) -> list[tuple
     if "casefold(" in sql:
         reader.connection.create_function("casefold", 1, _casefold, deterministic=True)
     return reader.execute(sql, parameters).fetchall()
+
+
+def _fetch_remembered(reader: Reader, sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
+    version = int(reader.execute("PRAGMA data_version").fetchone()[0])
+    question = (sql, *parameters)
+    known = reader.memo.get(question)
+    if known is not None and known[0] == version:
+        return known[1]
+    rows = _fetch(reader, sql, parameters)
+    if len(reader.memo) >= _MEMO:
+        reader.memo.clear()
+    # The version was taken before the rows: a write in between makes the memory stale, never wrong.
+    reader.memo[question] = (version, rows)
+    return rows
 
 
 def _fetch_leniently(reader: Reader, sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:

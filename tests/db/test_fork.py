@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from beautyspot.db import SQLiteTaskDB
+from beautyspot.db import MemoryTaskDB, SQLiteTaskDB
 from beautyspot.entry import Query
 
 
@@ -124,7 +124,7 @@ def test_parent_dies_and_child_lives(path, key, python):
     """A forked child that outlives its parent does not keep the parent's lease."""
     program = """
 import os, sys
-from beautyspot.db import SQLiteTaskDB
+from beautyspot.db import MemoryTaskDB, SQLiteTaskDB
 db = SQLiteTaskDB(sys.argv[1])
 lease = db.lease(sys.argv[2])
 child = os.fork()
@@ -143,3 +143,26 @@ os.waitpid(child, 0)
         lease = db.lease(key(1))
         assert lease is not None
         lease.release()
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_memory_in_a_child(entry, key):
+    """A child waits neither for a lock nor for a lease that a thread of its parent held at the fork."""
+    db = MemoryTaskDB()
+    db.put(entry(1))
+    lease = db.lease(key(1))
+
+    def child():
+        own = db.lease(key(1))
+        lease.release()
+        db.put(entry(2))
+        return own is not None and db.lease(key(1)) is None and db.count(Query())[0] == 2
+
+    with db._lock:
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(30)
+            os._exit(int(child()))
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
+    assert db.lease(key(1)) is None
+    assert db.count(Query())[0] == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -24,6 +25,32 @@ def test_memory():
     """Memory by name, or by saying nothing."""
     assert isinstance(open_db("memory://"), MemoryTaskDB)
     assert isinstance(open_db(None), MemoryTaskDB)
+
+
+@pytest.mark.parametrize("text", [":memory:", "sqlite:///:memory:", "sqlite://:memory:"])
+def test_memory_as_others_write_it(text, tmp_path, monkeypatch):
+    """SQLite's own name for memory makes no file of that name."""
+    monkeypatch.chdir(tmp_path)
+    assert isinstance(open_db(text), MemoryTaskDB)
+
+
+@pytest.mark.parametrize(
+    "text", ["file:x.db", "sqlite:x.db", "sqlite:/tmp/x.db", "redis:secret@host", "File:x.db?mode=ro"]
+)
+def test_urls_without_slashes(text):
+    """What was meant as a URL does not become the name of a file."""
+    with pytest.raises(ConfigurationError, match="has no '//'") as caught:
+        open_db(text)
+    assert "secret" not in str(caught.value)
+
+
+def test_urls_are_percent_encoded(tmp_path):
+    """A URL can name every path; options in it are refused, not made part of the name."""
+    path = tmp_path / "実験 #1 100%?" / "a b.db"
+    assert open_db(f"sqlite://{quote(str(path))}").label == str(path)
+    for odd in ("?mode=ro", "#x"):
+        with pytest.raises(ConfigurationError, match="has options"):
+            open_db(f"sqlite://{tmp_path}/x.db{odd}")
 
 
 def test_databases_pass_through():
