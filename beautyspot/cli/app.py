@@ -121,7 +121,9 @@ def _add_ui(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = commands.add_parser(
         "ui", help="open the dashboard in a browser", description="Serve the dashboard on this machine until Ctrl-C."
     )
-    _add_path(parser)
+    parser.add_argument(
+        "paths", nargs="*", metavar="PATH", help="database files or folders of them (default: the workspace)"
+    )
     _add_storage(parser)
     parser.add_argument("--port", type=_port, default=0, metavar="N", help="TCP port; 0, the default, picks a free one")
     parser.add_argument("--no-browser", action="store_true", help="only print the address")

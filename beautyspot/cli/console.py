@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import io
 import json
@@ -14,11 +15,25 @@ from beautyspot.report.models import to_json
 __all__ = ["prepare", "print_json", "silence", "width"]
 
 
+# Our own signs, for consoles that lack them (Windows code pages); as wide as what they replace.
+_PLAIN = str.maketrans("◆…–µ×·─▁▂▃▄▅▆▇█", "*~-ux.-________")
+
+
+def _replace(error: UnicodeError) -> tuple[str | bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    known = error.object[error.start : error.end].translate(_PLAIN)
+    if known.isascii():
+        return known, error.end
+    return codecs.backslashreplace_errors(error)
+
+
 def prepare() -> None:
-    """Make standard output and error write what their encoding lacks as escapes instead of failing."""
+    """Make standard output and error write what their encoding lacks in ASCII instead of failing."""
+    codecs.register_error("beautyspot", _replace)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors="beautyspot")
 
 
 def silence() -> None:

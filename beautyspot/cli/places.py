@@ -1,7 +1,10 @@
-"""From the arguments of a command to a database and its blob storage. Nothing is created."""
+"""From the arguments of a command to databases and their blob storage. Nothing is created, nothing is left behind."""
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +14,7 @@ from beautyspot.errors import SpotError
 if TYPE_CHECKING:
     from beautyspot.storage import Storage
 
-__all__ = ["CommandError", "find_db", "find_storage"]
+__all__ = ["CommandError", "find_db", "find_dbs", "find_storage"]
 
 
 class CommandError(SpotError):
@@ -26,23 +29,99 @@ class CommandError(SpotError):
         self.code = code
 
 
-def find_db(path: str | None, *, read_only: bool = True) -> TaskDB:
-    """Open the database a command is about.
+@contextlib.contextmanager
+def find_db(path: str | None) -> Iterator[TaskDB]:
+    """Open the database that a command is about, for reading.
 
     Args:
         path: What the user gave: a file, a URL, or None for the only database of the workspace.
-        read_only: Open a file so that it cannot be changed.
 
     Raises:
         CommandError: There is no such file, or the workspace does not hold exactly one.
     """
-    if path is not None and "://" in path:
+    place = (path if _is_url(path) else _existing(path)) if path is not None else _only_one()
+    with _opened(place, read_only=True) as db:
+        yield db
+
+
+@contextlib.contextmanager
+def find_dbs(paths: Sequence[str], *, read_only: bool) -> Iterator[list[TaskDB]]:
+    """Open the databases that a command is about.
+
+    Args:
+        paths: What the user gave: files, folders of them, or URLs. Nothing means the workspace.
+        read_only: Open files so that they cannot be changed.
+
+    Raises:
+        CommandError: A path leads to no database.
+        StoreError: A file that was named by itself is no database.
+    """
+    with contextlib.ExitStack() as stack:
+        found: dict[str, TaskDB] = {}
+        for place, named in _places(paths):
+            db = stack.enter_context(_opened(place, read_only=read_only))
+            if named:
+                db.stats()  # a file that is no cache is told now, not in the browser
+            found.setdefault(db.label, db)
+        yield list(found.values())
+
+
+def _places(paths: Sequence[str]) -> Iterator[tuple[str | Path, bool]]:
+    """Yield every database, and whether it was named or found in a folder."""
+    from beautyspot.config import workspace
+
+    for path in paths or [str(workspace())]:
+        folder = Path(path).expanduser()
+        if _is_url(path):
+            yield path, True
+        elif folder.is_dir() or not paths:
+            found = sorted(folder.glob("*.db"))
+            if not found:
+                raise CommandError(f"there is no database in {path}: give the path of one", 1)
+            yield from ((file, False) for file in found)
+        else:
+            yield _existing(path), True
+
+
+def _is_url(path: str) -> bool:
+    return "://" in path
+
+
+@contextlib.contextmanager
+def _opened(place: str | Path, *, read_only: bool) -> Iterator[TaskDB]:
+    if isinstance(place, str):
         from beautyspot.db import open_db
 
-        return open_db(path)
+        with open_db(place) as remote:
+            yield remote
+        return
     from beautyspot.db import SQLiteTaskDB
 
-    return SQLiteTaskDB(_existing(path) if path is not None else _only_one(), read_only=read_only)
+    db = SQLiteTaskDB(place, read_only=read_only)
+    was_there = _log(db.path).exists()
+    try:
+        with db:
+            yield db
+    finally:
+        if not was_there:
+            _tidy(db.path)
+
+
+def _log(file: str) -> Path:
+    return Path(f"{file}-wal")
+
+
+def _tidy(file: str) -> None:
+    """Remove the empty log and its index that reading makes beside a database: SQLite lets only a writer do that.
+
+    The database itself is not touched.
+    """
+    from beautyspot.db.files import uri
+
+    with contextlib.suppress(OSError, sqlite3.Error):
+        if _log(file).stat().st_size == 0:
+            with contextlib.closing(sqlite3.connect(uri(file, mode="rw"), uri=True, timeout=0)) as connection:
+                connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
 
 
 def _existing(path: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,7 +30,17 @@ from beautyspot.storage.base import Storage
 if TYPE_CHECKING:
     from beautyspot.codecs import Codec
 
-__all__ = ["Detail", "LiveSpot", "entries", "entry_detail", "find", "overview", "session_totals", "totals"]
+__all__ = [
+    "Detail",
+    "LiveSpot",
+    "entries",
+    "entry_detail",
+    "find",
+    "is_counted",
+    "overview",
+    "session_totals",
+    "totals",
+]
 
 UNTOLD_TPM = 10_000
 """The rate of a Spot that was given none: a limiter that nobody asked for or used is not worth a line."""
@@ -52,11 +63,12 @@ class LiveSpot(Protocol):
     def mode(self) -> str:
         """How it answers calls."""
 
+    @property
+    def engine(self) -> Any:
+        """Its engine, whose recorder holds the counters that are not in the database yet."""
+
     def live(self) -> Mapping[str, Any]:
         """Return this process's counters."""
-
-    def stats(self) -> Sequence[FunctionStats]:
-        """Return the totals of every process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +124,7 @@ def overview(
 
 def _spot_overview(spot: LiveSpot, title: str | None, clock: Callable[[], float]) -> Overview:
     live = spot.live()
-    total = totals(spot.stats())
+    total = totals(_settled(spot))
     number, size = spot.db.count(Query())
     return Overview(
         title=title or spot.name,
@@ -127,6 +139,22 @@ def _spot_overview(spot: LiveSpot, title: str | None, clock: Callable[[], float]
         running=running_rows(live),
         made_at=clock(),
     )
+
+
+def _settled(spot: LiveSpot) -> Sequence[FunctionStats]:
+    """Return the totals of every process, this one's included.
+
+    Unlike `Spot.stats` this waits for no background save, and leaves what such a save met to the user's own `flush`.
+    """
+    if is_counted(str(spot.mode)):
+        with contextlib.suppress(SpotError):  # the recorder keeps what it could not save
+            spot.engine.recorder.save(spot.db)
+    return spot.db.stats()
+
+
+def is_counted(mode: str) -> bool:
+    """Whether what happens in a mode enters the totals of the database."""
+    return mode not in {"frozen", "read-only"}
 
 
 def totals(stats: Iterable[FunctionStats]) -> Totals:

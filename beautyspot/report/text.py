@@ -54,11 +54,16 @@ def fit(text: str, width: int, align: Align = "<") -> str:
 
 
 def columns(
-    head: Sequence[str], rows: Sequence[Sequence[str]], aligns: str, *, width: int = 100, flexible: int = 0
+    head: Sequence[str], rows: Sequence[Sequence[str]], aligns: str, *, width: int = 100, flexible: Sequence[int] = (0,)
 ) -> str:
-    """Lay out rows in aligned columns, the one named `flexible` giving way when the terminal is narrow.
+    """Lay out rows in aligned columns.
 
-    `aligns` holds one of "<" and ">" for each column.
+    Args:
+        head: Titles of the columns.
+        rows: As many cells each.
+        aligns: One of "<" and ">" for each column.
+        width: Columns of the terminal.
+        flexible: Which columns give way when the terminal is narrow, the widest of them first.
 
     Example:
         >>> print(columns(["name", "n"], [["a", "1"], ["bb", "22"]], "<>"))
@@ -69,8 +74,11 @@ def columns(
     table = [list(head), *[[human.plain(cell) for cell in row] for row in rows]]
     widths = [max(cell_width(row[i]) for row in table) for i in range(len(head))]
     excess = sum(widths) + 2 * (len(widths) - 1) - width
-    if excess > 0:
-        widths[flexible] = max(min(12, widths[flexible]), widths[flexible] - excess)
+    for _ in range(excess):
+        widest = max(flexible, key=lambda i: widths[i])
+        if widths[widest] <= 12:
+            break
+        widths[widest] -= 1
     lines = [
         "  ".join(fit(cell, widths[i], ">" if aligns[i] == ">" else "<") for i, cell in enumerate(row)).rstrip()
         for row in table
@@ -109,6 +117,7 @@ def overview_text(view: Overview, *, width: int = 100) -> str:
     total = view.total
     mode = f"  mode {view.mode}" if view.mode and view.mode != "on" else ""
     did = f"{_calls(total)} ({human.percent(total.rate)} hit rate), {human.duration(total.saved)} saved"
+    did = did if total.rate is not None else "no calls yet"
     holds = f"{human.counted(view.entries, 'entry', 'entries')}, {human.size(view.size)}"
     lines = [f"◆ {human.plain(view.title)}{mode}  {human.plain(view.db)}", f"{did}, {holds}"]
     session = view.session
@@ -137,7 +146,7 @@ def entries_text(rows: Sequence[EntryRow], now: float, *, width: int = 100) -> s
         ]
         for row in rows
     ]
-    return columns(head, body, "<<<>>>>", width=width, flexible=2)
+    return columns(head, body, "<<<>>>>", width=width, flexible=(1, 2))
 
 
 def detail_text(detail: Detail, now: float) -> str:

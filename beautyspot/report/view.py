@@ -1,130 +1,93 @@
 """What a dashboard front end is sent and what it may ask, whatever hosts it (a notebook widget or a web server).
 
-State goes one way, as one JSON object; the front end keeps a list of unanswered requests ``{"id", "method", "params"}``
-and gets each answered once with ``{"id", "ok", "result" | "error"}``. All methods may be called from any thread.
+State goes one way, as two JSON texts: counters, sent up to five times a second, and rows, sent when the database was
+read. The front end keeps a list of unanswered requests ``{"id", "method", "params"}`` and gets each answered once with
+``{"id", "ok", "result" | "error"}``. All methods may be called from any thread.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import sys
+import json
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from beautyspot.db.base import TaskDB
 from beautyspot.entry import Query
-from beautyspot.errors import SpotError
+from beautyspot.errors import ReadOnlyStoreError, SpotError
 from beautyspot.report.models import FunctionRow, Overview, Totals, to_json
 from beautyspot.report.queries import (
-    LiveSpot,
     entries,
     entry_detail,
+    is_counted,
     limit_rows,
-    overview,
     running_rows,
     session_totals,
 )
-from beautyspot.storage.base import Storage
+from beautyspot.report.sources import Selection, Source
 
-if TYPE_CHECKING:
-    from beautyspot.codecs import Codec
-
-__all__ = ["FileSource", "Source", "SpotSource", "View"]
+__all__ = ["View", "wire"]
 
 PAGE = 25
 FUNCTIONS = 200
 _ORDERS = frozenset({"created_at", "size", "hits", "duration", "func_name"})
+_CHANGING = frozenset({"pin", "delete", "choose"})
+_NO_ROWS: Mapping[str, Any] = {"rows": [], "total": 0, "size": 0, "after": None}
 
 
-class Source:
-    """Where a view reads: a database file here; `SpotSource` adds the live Spot.
+def wire(state: Mapping[str, Any]) -> dict[str, str]:
+    """Split a state into what a host sends: the texts ``state`` and ``rows``, so that equal rows are not sent again.
 
-    Args:
-        db: The database.
-        storage: Blob storage, or None if it is not known.
-        codec: Decodes contents.
-        edit: Whether the front end may pin and delete entries.
+    Example:
+        >>> wire({"hits": 1, "read": 0.0, "recent": {"rows": []}})
+        {'rows': '{"read": 0.0, "rows": []}', 'state': '{"hits": 1}'}
     """
-
-    def __init__(self, db: TaskDB, storage: Storage | None, codec: Codec, *, edit: bool = False) -> None:
-        self.db, self.storage, self.codec, self.edit = db, storage, codec, edit
-
-    def overview(self) -> Overview:
-        """Read everything, the database included."""
-        view = overview(self.db)
-        return dataclasses.replace(view, storage=self.storage.label if self.storage is not None else "")
-
-    def live(self) -> Mapping[str, Any] | None:
-        """Return the live counters, cheap enough to ask five times a second; None if there are none."""
-        return None
-
-    def known(self) -> Mapping[str, type]:
-        """Return user classes that contents may be made of, by qualified name: none for a file."""
-        return {}
-
-    def delete(self, key: str) -> int:
-        """Delete an entry."""
-        return self.db.delete([key])
-
-
-FileSource = Source
-
-
-class SpotSource(Source):
-    """A Spot of this process."""
-
-    def __init__(self, spot: LiveSpot, *, edit: bool = True) -> None:
-        super().__init__(spot.db, spot.storage, spot.codec, edit=edit)
-        self.spot = spot
-
-    def overview(self) -> Overview:
-        """Read everything, the database included."""
-        return overview(self.spot)
-
-    def live(self) -> Mapping[str, Any] | None:
-        """Return the live counters."""
-        return self.spot.live()
-
-    def known(self) -> Mapping[str, type]:
-        """Return the classes that the notebook or script defines itself."""
-        found = list(vars(sys.modules["__main__"]).values())
-        return {kind.__qualname__: kind for kind in found if isinstance(kind, type) and kind.__module__ == "__main__"}
+    rest = {name: value for name, value in state.items() if name not in {"recent", "read"}}
+    return {"rows": json.dumps({"read": state["read"], **state["recent"]}), "state": json.dumps(rest)}
 
 
 class View:
     """Builds the state of a dashboard and answers its requests.
 
     Args:
-        source: Gives the source, or None once it is gone (a Spot that was closed or collected).
+        source: Returns what to read, or None once it is gone (a Spot that was collected). Of a
+            `Selection` the front end chooses.
         clock: UTC seconds since the epoch.
     """
 
-    def __init__(self, source: Callable[[], Source | None], *, clock: Callable[[], float] = time.time) -> None:
-        self._source, self._clock = source, clock
+    def __init__(
+        self, source: Selection | Callable[[], Source | None], *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._selection = source if isinstance(source, Selection) else None
+        self._source = source.current if isinstance(source, Selection) else source
+        self._clock = clock
         self._lock = threading.Lock()
-        self._base: Overview | None = None
-        self._recent: dict[str, Any] = {}
-        self._last: dict[str, Any] = {}
         self._answered: deque[str] = deque(maxlen=500)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._base: Overview | None = None
+        self._recent: Mapping[str, Any] = _NO_ROWS
+        self._last: dict[str, Any] = {}
+        self._error = ""
 
     def refresh(self) -> dict[str, Any]:
-        """Read the database again and return the whole state."""
+        """Read the database again and return the whole state; if it cannot be read, the last one with the reason."""
         source = self._source()
         if source is None:
             return self.closed()
         with self._lock:
             try:
                 base = source.overview()
-                recent = to_json(entries(source.db, Query(limit=PAGE)))
+                self._base, self._recent = base, to_json(entries(source.db, Query(limit=PAGE)))
+                self._error = ""
             except SpotError as error:
-                self._last = {**self._last, "error": str(error), "now": self._clock()}
-                return self._last
-            self._base, self._recent = base, recent
+                self._error = str(error)
+                base = self._base or _unread(source, self._clock())
             live = source.live()
-            self._last = self._state(base, base, recent, source, live.get("version", 0) if live is not None else 0)
+            self._last = self._state(base, base, source, live.get("version", 0) if live is not None else 0)
             return self._last
 
     def tick(self) -> dict[str, Any]:
@@ -136,16 +99,17 @@ class View:
         if base is None or live is None:
             return self.refresh()
         session = session_totals(live)
+        then = base.session or Totals()
         moved = dataclasses.replace(
             base,
             session=session,
-            total=_advance(base.total, base.session or Totals(), session),
+            total=_advance(base.total, then, session) if is_counted(base.mode) else base.total,
             limits=limit_rows(live),
             running=running_rows(live),
             made_at=self._clock(),
         )
         with self._lock:
-            self._last = self._state(moved, base, self._recent, source, live.get("version", 0))
+            self._last = self._state(moved, base, source, live.get("version", 0))
             return self._last
 
     def version(self) -> object:
@@ -159,52 +123,61 @@ class View:
     def closed(self) -> dict[str, Any]:
         """Return the last state, marked as the last one."""
         with self._lock:
-            self._last = {**self._last, "closed": True, "running": []}
+            self._last = {**(self._last or _NOTHING), "closed": True, "running": []}
             return self._last
 
     def snapshot(self) -> Overview | None:
         """Return the overview that `refresh` read last."""
         return self._base
 
-    def _state(
-        self, view: Overview, base: Overview, recent: dict[str, Any], source: Source, version: int
-    ) -> dict[str, Any]:
+    def _state(self, view: Overview, base: Overview, source: Source, version: int) -> dict[str, Any]:
         view = dataclasses.replace(view, total=_busiest(view.total), session=view.session and _busiest(view.session))
         state: dict[str, Any] = to_json(view)
         state.update(
             live=view.session is not None,
             edit=source.edit,
-            recent=recent,
+            recent=self._recent,
             read=base.made_at,
             version=version,
-            now=view.made_at,
+            now=self._clock() if self._error else view.made_at,
             closed=False,
-            error="",
+            error=self._error,
+            choices=[choice.title for choice in self._selection.sources] if self._selection is not None else [],
+            chosen=self._selection.chosen if self._selection is not None else 0,
         )
         return state
 
-    def answer(self, requests: Iterable[Any]) -> list[dict[str, Any]]:
+    def answer(self, requests: object) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
         """Answer the requests that were not answered before.
 
         Args:
-            requests: What the front end sent. Malformed ones are ignored.
+            requests: The list that the front end sent. What is malformed is ignored.
+
+        Returns:
+            The answers, and the new state if a request changed it.
         """
-        fresh = []
-        for request in requests:
+        fresh, changed = [], False
+        for request in requests if isinstance(requests, Iterable) else ():
             name = request.get("id") if isinstance(request, Mapping) else None
             if isinstance(name, str) and len(name) < 100:
                 with self._lock:
                     if name in self._answered:
                         continue
                     self._answered.append(name)
-                fresh.append({"id": name, **self._answer(request)})
-        return fresh
+                answer = self._answer(request)
+                changed = changed or (answer["ok"] and request.get("method") in _CHANGING)
+                fresh.append({"id": name, **answer})
+        return fresh, self.refresh() if changed else None
 
     def _answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
         params = request.get("params")
-        method = {"page": self._page, "detail": self._detail, "pin": self._pin, "delete": self._delete}.get(
-            str(request.get("method"))
-        )
+        method = {
+            "page": self._page,
+            "detail": self._detail,
+            "pin": self._pin,
+            "delete": self._delete,
+            "choose": self._choose,
+        }.get(str(request.get("method")))
         source = self._source()
         if source is None:
             return {"ok": False, "error": "The cache was closed."}
@@ -244,6 +217,40 @@ class View:
         _writable(source)
         return source.delete(str(params["key"]))
 
+    def _choose(self, _: Source, params: Mapping[str, Any]) -> Any:
+        if self._selection is None:
+            raise ValueError("nothing to choose from")
+        with self._lock:
+            self._selection.choose(int(params["index"]))
+            self._forget()
+        return None
+
+
+def _unread(source: Source, now: float) -> Overview:
+    """Return what is known of a cache whose database could not be read yet."""
+    live = source.live()
+    return Overview(
+        title=source.title,
+        db=source.db.label,
+        total=Totals(),
+        session=session_totals(live) if live is not None else None,
+        entries=0,
+        size=0,
+        limits=limit_rows(live) if live is not None else (),
+        made_at=now,
+    )
+
+
+# Of a source that was gone before anything was read.
+_NOTHING: Mapping[str, Any] = {
+    **to_json(Overview(title="", db="", total=Totals(), entries=0, size=0, made_at=0.0)),
+    "recent": _NO_ROWS,
+    **dict.fromkeys(("live", "edit"), False),
+    **dict.fromkeys(("read", "now", "version", "chosen"), 0),
+    "error": "",
+    "choices": [],
+}
+
 
 def _busiest(totals: Totals) -> Totals:
     """Keep the functions that a person would look for: a state is sent up to five times a second."""
@@ -255,8 +262,6 @@ def _busiest(totals: Totals) -> Totals:
 
 def _writable(source: Source) -> None:
     if not source.edit:
-        from beautyspot.errors import ReadOnlyStoreError
-
         raise ReadOnlyStoreError("This dashboard is read-only.")
 
 

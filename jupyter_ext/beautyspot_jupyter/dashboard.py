@@ -12,12 +12,13 @@ from __future__ import annotations
 import functools
 import hmac
 import json
+import os
 import secrets
 import signal
 import socket
 import threading
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ from tornado.web import RequestHandler
 
 from beautyspot.entry import Query
 from beautyspot.errors import SpotError
-from beautyspot.report.view import Source, View
+from beautyspot.report.sources import Selection, Source
+from beautyspot.report.view import View, wire
 from beautyspot_jupyter.static import CSS, ESM
 
 __all__ = ["serve"]
@@ -55,16 +57,16 @@ html body { max-width: 1328px; height: auto; margin: 0 auto; padding: 24px; }
 
 
 def serve(
-    source: Source,
+    sources: Sequence[Source],
     *,
     port: int = 0,
     open_browser: bool = True,
     announce: Callable[[str], None] = print,
 ) -> None:
-    """Serve the dashboard of a database until interrupted.
+    """Serve the dashboard of one or more databases until interrupted.
 
     Args:
-        source: What to show.
+        sources: What to show: the first one, until the page chooses another.
         port: TCP port on 127.0.0.1; 0 picks a free one.
         open_browser: Open the page in the default browser.
         announce: Called once, with the address that contains the token, when the server answers.
@@ -72,14 +74,14 @@ def serve(
     Raises:
         OSError: The port is taken.
     """
+    port = _usable(port)
     pn.extension(raw_css=[_PAGE_STYLE], notifications=False)
-    port = port or _free_port()
     gate = Gate(port)
     server = pn.io.server.get_server(
-        lambda: _session(source),
+        lambda: _session(sources),
         port=port,
         address="127.0.0.1",
-        title=f"beautyspot · {source.overview().title}",
+        title=f"beautyspot · {sources[0].title}",
         websocket_origin=list(gate.hosts),
         session_history=0,
         show=False,
@@ -97,10 +99,15 @@ def serve(
     _run(server)
 
 
-def _free_port() -> int:
-    # Bokeh wants to know the allowed origins, and so the port, before it binds.
+def _usable(port: int) -> int:
+    """Return a port that can be bound: the given one, or any for 0.
+
+    Bokeh wants to know the allowed origins, and so the port, before it binds, and leaks its socket if it cannot.
+    """
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        if os.name == "posix":  # elsewhere the option would let two programs share the port
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
         number: int = probe.getsockname()[1]
         return number
 
@@ -118,28 +125,32 @@ def _run(server: Any) -> None:
             signal.signal(number, handler)
 
 
-def _session(source: Source) -> Any:
+def _session(sources: Sequence[Source]) -> Any:
     """Build the page of one browser tab."""
-    view = View(lambda: source)
-    component = DashboardComponent(state=json.dumps(view.refresh()), sizing_mode="stretch_width")
+    selection = Selection(sources)
+    view = View(selection)
+    component = DashboardComponent(**wire(view.refresh()), sizing_mode="stretch_width")
 
     def answer(event: Any) -> None:
         try:
             requests = json.loads(event.new)
         except ValueError:
             return
-        answers = view.answer(requests if isinstance(requests, list) else [])
+        answers, state = view.answer(requests)
         if answers:
             component.send({"answers": json.dumps(answers)})
+        if state is not None:
+            component.param.update(**wire(state))
 
-    seen = _facts(source)
+    seen = _facts(selection.current())
 
     def look() -> None:
         nonlocal seen
-        now = _facts(source)
+        component.beat += 1
+        now = _facts(selection.current())
         if now != seen:
             seen = now
-            component.state = json.dumps(view.refresh())
+            component.param.update(**wire(view.refresh()))
 
     component.param.watch(answer, "requests")
     pn.state.add_periodic_callback(look, period=_REFRESH)
@@ -150,7 +161,7 @@ def _facts(source: Source) -> object:
     """Return what tells whether the page is out of date. Cheap: every tab asks every two seconds."""
     path = getattr(source.db, "path", None)
     if path is not None:
-        return [_stamp(path), _stamp(f"{path}-wal")]
+        return path, _stamp(path), _stamp(f"{path}-wal")
     try:
         return source.db.count(Query()), source.db.stats()
     except SpotError as error:
@@ -171,6 +182,8 @@ class DashboardComponent(pn.custom.AnyWidgetComponent):  # type: ignore[misc]  #
     _esm = ESM
     _stylesheets = [CSS]  # noqa: RUF012  (Panel's declaration)
     state = param.String("")
+    rows = param.String("")
+    beat = param.Integer(0)
     requests = param.String("[]")
     uid = param.String("")
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import json
 import os
 import secrets
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import anywidget
 import traitlets
 
 from beautyspot.report.html import overview_html
+from beautyspot.report.sources import SpotSource
 from beautyspot.report.text import overview_text
-from beautyspot.report.view import SpotSource, View
+from beautyspot.report.view import View, wire
 from beautyspot_jupyter.static import CSS, ESM
 
 if TYPE_CHECKING:
@@ -32,16 +34,16 @@ _REREAD = 2.0  # seconds between two readings of the database while a cell runs
 class Dashboard(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget is untyped here
     """The dashboard of one Spot, live until `close` or until the Spot is gone. It does not keep the Spot alive.
 
+    A database that cannot be read is told in the dashboard; its counters move all the same.
+
     Args:
         spot: What to watch.
-
-    Raises:
-        StoreError: The database cannot be read.
     """
 
     _esm = ESM
     _css = CSS
     state = traitlets.Unicode("").tag(sync=True)
+    rows = traitlets.Unicode("").tag(sync=True)
     requests = traitlets.Unicode("[]").tag(sync=True)
     uid = traitlets.Unicode("").tag(sync=True)
 
@@ -53,10 +55,11 @@ class Dashboard(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget is unty
             return None if alive is None else SpotSource(alive)
 
         self.view = view = View(source)
-        super().__init__(state=json.dumps(view.refresh()), uid=secrets.token_hex(6))
+        super().__init__(**wire(view.refresh()), uid=secrets.token_hex(6))
+        self._sending = threading.Lock()
         self._feed = _Feed(self)
         self._snapshot: Any = None
-        self._shown_in: int | None = None
+        self._shown_in: _Place | None = None
         self._events: Any = None
         self.observe(self._on_requests, "requests")
 
@@ -70,13 +73,18 @@ class Dashboard(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget is unty
         from IPython.display import display
 
         shell = get_ipython()
+        place = _Place.of(shell)
+        for other in list(_shown):
+            if place.replaces(other._shown_in):  # noqa: SLF001  # the same class
+                other.close()
         bundle = self._repr_mimebundle_()
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
         # Without text/plain: a page that cannot show widgets shows the snapshot alone.
         data = {mime: content for mime, content in data.items() if mime != "text/plain"}
         display(data, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
         self._snapshot = display(self._static(), raw=True, display_id=True)  # type: ignore[no-untyped-call]
-        self._shown_in = getattr(shell, "execution_count", None)
+        self._shown_in = place
+        _shown.add(self)
         if self._events is None and shell is not None:
             self._events = _hook(shell.events, self)
 
@@ -84,7 +92,7 @@ class Dashboard(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget is unty
         from IPython import get_ipython
 
         # `spot.dashboard()` as the last line of a cell has shown itself already.
-        if self._shown_in is None or self._shown_in != getattr(get_ipython(), "execution_count", None):
+        if self._shown_in is None or self._shown_in != _Place.of(get_ipython()):
             self.show()
 
     def _static(self) -> dict[str, str]:
@@ -96,18 +104,21 @@ class Dashboard(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget is unty
     def push(self, state: dict[str, Any]) -> None:
         """Send a state to the front ends."""
         if self.comm is not None:
-            self.state = json.dumps(state)
+            texts = wire(state)
+            # One message at a time, from whatever thread; a text that was sent already is left out of it.
+            with self._sending, self.hold_sync():
+                self.rows, self.state = texts["rows"], texts["state"]
 
     def _on_requests(self, change: Any) -> None:
         try:
             requests = json.loads(change["new"])
         except ValueError:
             return
-        answers = self.view.answer(requests if isinstance(requests, list) else [])
+        answers, state = self.view.answer(requests)
         if answers:
             self.send({"answers": json.dumps(answers)})
-            if any(request.get("method") in {"pin", "delete"} for request in requests):
-                self.push(self.view.refresh())
+        if state is not None:
+            self.push(state)
 
     def cell_ended(self) -> None:
         """Read the database again and bring the snapshot up to date."""
@@ -125,11 +136,33 @@ class Dashboard(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget is unty
         feed = getattr(self, "_feed", None)
         if feed is not None:
             feed.stop()
+        _shown.discard(self)
         events = getattr(self, "_events", None)
         if events is not None:
             events()
             self._events = None
         super().close()
+
+
+class _Place(NamedTuple):
+    """Where a dashboard was shown: in which cell, at which of its runs."""
+
+    cell: str
+    run: int
+
+    @classmethod
+    def of(cls, shell: Any) -> _Place:
+        """Return the place that runs now. Front ends that do not name their cells leave the name empty."""
+        parent = shell.get_parent() if hasattr(shell, "get_parent") else {}
+        return cls(str(parent.get("metadata", {}).get("cellId", "")), getattr(shell, "execution_count", 0))
+
+    def replaces(self, other: _Place | None) -> bool:
+        """Whether this run of a cell has cleared what the other one showed."""
+        return other is not None and bool(self.cell) and self.cell == other.cell and self.run != other.run
+
+
+# A cell that is run again and again would leave a feeding thread each time: ipywidgets keeps every widget alive.
+_shown: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 def _hook(events: Any, dashboard: Any) -> Any:
@@ -144,7 +177,8 @@ def _hook(events: Any, dashboard: Any) -> Any:
     def after(*_: Any) -> None:
         alive = ref()
         if alive is not None:
-            alive.cell_ended()
+            with contextlib.suppress(Exception):  # IPython would print a traceback below every cell
+                alive.cell_ended()
 
     events.register("pre_run_cell", before)
     events.register("post_run_cell", after)

@@ -93,10 +93,29 @@ def test_stats_shows_totals(cache, run):
     assert {row["name"]: row["hits"] for row in data["total"]["functions"]} == {"fetch": 0, "load": 0, "翻訳する": 3}
 
 
+def looks(cache):
+    return [["ls", cache], ["stats", cache], ["show", cache, "a"], ["show", cache, "no such key"]]
+
+
 def test_nothing_is_written(cache, run):
-    """Looking changes neither the file nor its folder."""
-    before = sorted(path.name for path in cache.parent.iterdir()), cache.read_bytes()
-    for command in (["ls", cache], ["stats", cache], ["show", cache, "a"]):
-        assert run(*command)[0] == 0
-    names = [path.name for path in cache.parent.iterdir() if not path.name.endswith(("-wal", "-shm"))]
-    assert (sorted(names), cache.read_bytes()) == before
+    """Looking changes neither the file nor its folder, whether or not something is found."""
+
+    def state():
+        return sorted(path.name for path in cache.parent.iterdir()), cache.read_bytes(), cache.stat().st_mtime_ns
+
+    before = state()
+    for command in looks(cache):
+        run(*command)
+        assert state() == before
+
+
+def test_another_program_keeps_its_log(cache, run):
+    """Looking at a database that is in use leaves the log of its writer alone."""
+    with SQLiteTaskDB(cache) as db:
+        db.put(Entry(cache_key="d" * 48, func_name="fresh", result_data=b"\xc0"))
+        for command in looks(cache):
+            run(*command)
+        assert cache.with_name(cache.name + "-wal").stat().st_size > 0
+        assert "fresh" in run("ls", cache)[1]
+        db.put(Entry(cache_key="e" * 48, func_name="fresher", result_data=b"\xc0"))
+    assert "fresher" in run("ls", cache)[1]

@@ -2,12 +2,15 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from beautyspot import __version__
+from beautyspot.cli.places import find_dbs
 
 
 def test_version(run):
@@ -77,8 +80,46 @@ def test_a_url_of_no_known_database(run):
     assert run("ls", "ftp://host/x")[0] == 2
 
 
-def start(arguments, **options):
-    env = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C"}
+def test_ui_needs_something_to_show(run, tmp_path):
+    """Without a database, in a folder or in the workspace, ui tells where it looked."""
+    code, out, err = run("ui", tmp_path, "--no-browser")
+    assert (code, out, err) == (1, "", f"beautyspot: there is no database in {tmp_path}: give the path of one\n")
+    code, _, err = run("ui", "--no-browser")
+    assert code == 1
+    assert str(tmp_path / "home") in err
+
+
+def test_ui_refuses_a_named_file_that_is_no_cache(run, cache, tmp_path):
+    """A damaged file is told before a browser opens, in one line."""
+    (tmp_path / "a.db").write_text("hello, this is no database at all\n" * 50)
+    code, out, err = run("ui", cache, tmp_path / "a.db", "--no-browser")
+    assert (code, out, len(err.splitlines())) == (1, "", 1)
+
+
+def test_ui_takes_files_and_folders(cache, tmp_path, monkeypatch):
+    """Every database is found once; one in a folder that cannot be read does not hide the others."""
+    (tmp_path / "broken.db").write_text("hello, this is no database at all\n" * 50)
+    with find_dbs([str(cache), str(cache.parent)], read_only=True) as dbs:
+        assert [Path(db.label).name for db in dbs] == ["実験.db", "broken.db"]
+    monkeypatch.setenv("BEAUTYSPOT_HOME", str(cache.parent))
+    with find_dbs([], read_only=True) as dbs:
+        assert len(dbs) == 2
+    assert sorted(path.suffix for path in cache.parent.iterdir() if path.is_file()) == [".db", ".db"]
+
+
+def test_ui_says_that_a_port_is_taken(run, cache):
+    """A port in use is exit code 1 and one line."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        code, out, err = run("ui", cache, "--no-browser", "--port", port)
+    assert (code, out, len(err.splitlines())) == (1, "", 1)
+    assert f"port {port} cannot be used" in err
+
+
+def start(arguments, encoding="ascii", **options):
+    env = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0", "LC_ALL": "C"}
     return subprocess.Popen(
         [sys.executable, "-m", "beautyspot.cli", *map(str, arguments)],
         stdout=subprocess.PIPE,
@@ -97,6 +138,14 @@ def test_ascii_terminals_get_escapes(cache):
     out, err = start(["stats", cache, "--json"]).communicate(timeout=60)
     assert b"\\u7ffb" in out
     assert err == b""
+
+
+@pytest.mark.parametrize(("encoding", "sign"), [("cp932", "◆"), ("cp1252", "*"), ("ascii", "*")])
+def test_signs_have_plain_forms(cache, encoding, sign):
+    """A console that lacks our own signs gets plain ones, and the columns stay aligned."""
+    out, err = start(["stats", cache], encoding).communicate(timeout=60)
+    assert err == b""
+    assert out.decode(encoding).startswith(f"{sign} ")
 
 
 def test_a_reader_that_leaves_early_is_no_error(cache):

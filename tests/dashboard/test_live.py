@@ -77,9 +77,8 @@ def test_the_end_of_a_cell_reads_the_database(dashboard, work):
     """After a cell the list of entries is up to date."""
     work(1)
     dashboard.cell_ended()
-    state = json.loads(dashboard.state)
-    assert state["entries"] == 1
-    assert state["recent"]["rows"][0]["arguments"] == "i=1"
+    assert json.loads(dashboard.state)["entries"] == 1
+    assert json.loads(dashboard.rows)["rows"][0]["arguments"] == "i=1"
     before = dashboard.state
     dashboard.cell_ended()
     assert dashboard.state == before  # nothing was counted: nothing is read or sent
@@ -91,7 +90,7 @@ def test_requests_are_answered_by_message(dashboard, work, monkeypatch):
     sent = []
     monkeypatch.setattr(dashboard, "send", lambda content, **_: sent.append(json.loads(content["answers"])))
     dashboard.cell_ended()
-    key = json.loads(dashboard.state)["recent"]["rows"][0]["key"]
+    key = json.loads(dashboard.rows)["rows"][0]["key"]
     request = {"id": "1", "method": "detail", "params": {"key": key}}
     dashboard.requests = json.dumps([request])
     dashboard.requests = json.dumps([request, {"id": "2", "method": "delete", "params": {"key": key}}])

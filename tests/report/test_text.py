@@ -1,7 +1,9 @@
 """Terminal rendering."""
 
+import dataclasses
 import unicodedata
 
+from beautyspot.entry import Query
 from beautyspot.report import overview
 from beautyspot.report.blocks import Facts, Frame, Group, Media, Node, Notice, Plot, Table, Text, Tree
 from beautyspot.report.models import EntryRow, FunctionRow
@@ -34,9 +36,27 @@ def test_columns_line_up_with_wide_text():
 
 def test_narrow_terminals_cut_the_flexible_column():
     """No line is wider than the terminal."""
-    table = columns(["key", "arguments", "n"], [["a" * 12, "x" * 300, "5"]], "<<>", width=60, flexible=1)
+    table = columns(["key", "arguments", "n"], [["a" * 12, "x" * 300, "5"]], "<<>", width=60, flexible=[1])
     assert max(map(cell_width, table.splitlines())) <= 60
     assert "…" in table
+
+
+def test_lists_fit_a_terminal_of_80_columns(busy):
+    """Long names and long arguments share what room there is; the numbers stay whole."""
+    row = EntryRow.of(busy.db.scan(Query(limit=1))[0])
+    long = [
+        dataclasses.replace(row, name=name, arguments=text)
+        for name in ("f" * 90, "翻訳" * 40)
+        for text in ("n=1", "x" * 400)
+    ]
+    text = entries_text(long, 1e9, width=80)
+    assert max(map(cell_width, text.splitlines())) <= 80
+    assert all(line.rstrip().endswith(("age", "ago")) for line in text.splitlines())
+
+
+def test_a_cache_without_calls_has_no_rate(shelf):
+    """Nothing is divided by nothing."""
+    assert "no calls yet, 0 entries" in overview_text(overview(shelf.db))
 
 
 def test_a_row_cannot_break_out_of_its_line():
@@ -57,7 +77,7 @@ def test_overview_names_totals(busy):
 def test_entries_show_age_and_expiry(busy):
     """The list shows what a person looks for."""
     busy.put(1, name="old", expires_at=500.0)
-    row = EntryRow.of(busy.db.scan(__import__("beautyspot.entry", fromlist=["Query"]).Query(function="old"))[0])
+    row = EntryRow.of(busy.db.scan(Query(function="old"))[0])
     text = entries_text([row], 2000.0)
     assert "old (expired)" in text
     assert row.key[:12] in text

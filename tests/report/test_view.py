@@ -4,9 +4,12 @@ import json
 
 import pytest
 
+import beautyspot as bs
+from beautyspot.db import SQLiteTaskDB
 from beautyspot.entry import StatsDelta
 from beautyspot.errors import StoreError
-from beautyspot.report.view import Source, SpotSource, View
+from beautyspot.report.sources import Selection, Source, SpotSource
+from beautyspot.report.view import View, wire
 
 
 @pytest.fixture
@@ -18,7 +21,7 @@ def view(live):
 
 def ask(view, method, **params):
     ask.number = getattr(ask, "number", 0) + 1
-    (answer,) = view.answer([{"id": f"t{ask.number}", "method": method, "params": params}])
+    (answer,), ask.state = view.answer([{"id": f"t{ask.number}", "method": method, "params": params}])
     return answer
 
 
@@ -43,6 +46,48 @@ def test_ticks_move_counters_without_the_database(view, live, monkeypatch):
     assert state["session"]["hits"] == 7
     assert state["total"]["hits"] == 35 + 7
     assert {row["name"]: row["hits"] for row in state["total"]["functions"]} == {"fetch": 37, "翻訳する": 5}
+
+
+def test_rows_are_sent_when_they_were_read(view, live):
+    """Moving counters leave the text of the rows as it is, so that hosts do not send it again."""
+    before = wire(view.refresh())
+    live.count("fetch", 7, 2)
+    after = wire(view.tick())
+    assert after["rows"] == before["rows"]
+    assert after["state"] != before["state"]
+    assert "rows" not in json.loads(after["state"])
+    assert len(json.loads(after["rows"])["rows"]) == 25
+
+
+@pytest.mark.parametrize("mode", ["frozen", "read-only"])
+def test_totals_stand_still_in_modes_that_are_not_counted(live, mode):
+    """What the database will never take up is not added to its totals."""
+    live.mode = mode
+    view = View(lambda: SpotSource(live))
+    view.refresh()
+    live.count("fetch", 7, 2)
+    state = view.tick()
+    assert (state["session"]["hits"], state["total"]["hits"]) == (7, 35)
+
+
+def test_looking_leaves_late_errors_to_the_user(tmp_path):
+    """Reading a Spot does not swallow what strict mode has to say at the next flush."""
+    with bs.Spot("lab", db=tmp_path / "lab.db", storage=tmp_path / "blobs", strict=True) as spot:
+        late = StoreError("a background save failed")
+        spot.engine._late_error = late
+        View(lambda: SpotSource(spot)).refresh()
+        with pytest.raises(StoreError) as caught:
+            spot.flush()
+        assert caught.value is late
+
+
+def test_looking_counts_what_is_not_saved_yet(tmp_path):
+    """Totals hold this process's calls without waiting for anything."""
+    with bs.Spot("lab", db=tmp_path / "lab.db", storage=tmp_path / "blobs") as spot:
+        double = spot.mark(lambda n: 2 * n)
+        assert [double(4), double(4)] == [8, 8]
+        total = View(lambda: SpotSource(spot)).refresh()["total"]
+    assert (total["hits"], total["misses"]) == (1, 1)
 
 
 def test_totals_do_not_count_twice(view, live):
@@ -82,8 +127,8 @@ def test_pages_and_details_are_answered(view):
 def test_a_request_is_answered_once(view):
     """The front end repeats unanswered requests; nothing runs twice."""
     request = {"id": "same", "method": "page", "params": {}}
-    assert len(view.answer([request, request])) == 1
-    assert view.answer([request]) == []
+    assert len(view.answer([request, request])[0]) == 1
+    assert view.answer([request]) == ([], None)
 
 
 @pytest.mark.parametrize(
@@ -91,11 +136,14 @@ def test_a_request_is_answered_once(view):
     [None, 5, [], {"id": 3}, {"id": "x" * 200}, {"id": "a", "method": "rm", "params": {}},
      {"id": "b", "method": "page"},
      {"id": "c", "method": "page", "params": {"order": "payload; DROP"}}, {"id": "d", "method": "detail", "params": {}},
-     {"id": "e", "method": "page", "params": {"after": [1]}}, {"id": "f", "method": "page", "params": {"after": 5}}],
+     {"id": "e", "method": "page", "params": {"after": [1]}}, {"id": "f", "method": "page", "params": {"after": 5}},
+     {"id": "g", "method": "choose", "params": {"index": 0}}],
 )  # fmt: skip
 def test_malformed_requests_do_no_harm(view, request_):
     """Nonsense is ignored or refused."""
-    assert all(not answer["ok"] for answer in view.answer([request_]))
+    answers, state = view.answer([request_])
+    assert all(not answer["ok"] for answer in answers)
+    assert state is None
 
 
 def test_edits_are_refused_unless_allowed(live, busy):
@@ -107,6 +155,7 @@ def test_edits_are_refused_unless_allowed(live, busy):
         assert not answer["ok"]
         assert "read-only" in answer["error"]
     assert ask(open_, "pin", key=key, pinned=True)["result"] is True
+    assert ask.state["recent"]["rows"][0]["pinned"] is True
     assert ask(open_, "detail", key=key)["result"]["row"]["pinned"] is True
     assert ask(open_, "delete", key=key)["result"] == 1
     assert ask(open_, "detail", key=key)["result"] is None
@@ -123,6 +172,67 @@ def test_a_store_that_fails_is_told(view, live, monkeypatch):
     assert state["error"] == "the disk is gone"
     assert state["total"]["hits"] == 35
     assert ask(view, "page")["error"] == "the disk is gone"
+
+
+def test_a_store_that_never_answered_is_told(live, monkeypatch):
+    """A first look that fails still gives a whole state: live counters, no rows, the reason."""
+    live.count("fetch", 7, 2)
+
+    def fail():
+        raise StoreError("no such disk")
+
+    monkeypatch.setattr(live.db, "stats", fail)
+    view = View(lambda: SpotSource(live))
+    for state in (view.refresh(), view.tick()):
+        assert (state["title"], state["error"], state["session"]["hits"]) == ("lab", "no such disk", 7)
+        assert (state["entries"], state["running"], state["recent"]["rows"]) == (0, [], [])
+    monkeypatch.undo()
+    assert view.refresh()["error"] == ""
+
+
+def test_ticks_keep_the_error_of_the_last_reading(view, live, monkeypatch):
+    """Counters that move do not hide that the database cannot be read."""
+
+    def fail(*_):
+        raise StoreError("the disk is gone")
+
+    monkeypatch.setattr(live.db, "count", fail)
+    view.refresh()
+    live.count("fetch", 7, 2)
+    assert view.tick()["error"] == "the disk is gone"
+
+
+def test_a_file_that_disappears_is_told(tmp_path, busy):
+    """A deleted database file is an error beside the last numbers, not an empty cache."""
+    with SQLiteTaskDB(tmp_path / "x.db") as db:
+        db.touch([], [StatsDelta("f", hits=4)])
+        view = View(lambda: Source(db, None, busy.codec))
+        assert view.refresh()["error"] == ""
+        (tmp_path / "x.db").unlink()
+        state = view.refresh()
+    assert "is gone: it was moved or deleted" in state["error"]
+    assert state["total"]["hits"] == 4
+
+
+def test_one_of_several_sources_is_chosen(tmp_path, busy):
+    """A front end changes between databases; what it cannot choose changes nothing."""
+    with SQLiteTaskDB(tmp_path / "x.db") as db:
+        db.touch([], [StatsDelta("f", hits=4)])
+        view = View(Selection([Source(busy.db, None, busy.codec), Source(db, None, busy.codec)]))
+        state = view.refresh()
+        assert (state["choices"], state["chosen"], state["entries"]) == ([state["title"], "x.db"], 0, 30)
+        assert ask(view, "choose", index=1)["ok"]
+        assert (ask.state["chosen"], ask.state["title"], ask.state["entries"]) == (1, "x.db", 0)
+        assert ask(view, "page")["result"]["total"] == 0
+        for index in (2, -1, "x", None):
+            assert not ask(view, "choose", index=index)["ok"]
+        assert view.refresh()["chosen"] == 1
+
+
+def test_a_source_that_was_never_there(live):
+    """A state is whole even if nothing could ever be read."""
+    state = View(lambda: None).refresh()
+    assert (state["closed"], state["running"], wire(state)["rows"][:1]) == (True, [], "{")
 
 
 def test_a_source_that_is_gone_closes_the_view(live):

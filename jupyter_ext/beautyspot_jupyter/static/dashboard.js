@@ -1,5 +1,7 @@
 // The dashboard's front end: one module for anywidget (notebooks) and for the standalone host.
-// In: trait `state` (JSON text), answers as custom messages. Out: trait `requests` (JSON list of unanswered requests).
+// In: traits `state` (counters, five times a second at most) and `rows` (newest entries, when they were read again), both
+// JSON texts; `beat` (a number that moves while the server lives, where there is one); answers as custom messages.
+// Out: trait `requests` (JSON list of unanswered requests).
 // Stored data reaches the page as textContent, as data: URIs on <img>/<audio>/<video>, or as srcdoc of a sandboxed iframe.
 
 // ---- DOM ----
@@ -62,6 +64,8 @@ function percent(x) {
   const edge = (x > 0 && x < 0.1) || (x > 0.99 && x < 1);
   return `${edge ? (Math.min(Math.max(x, 0.001), 0.999) * 100).toFixed(1) : (x * 100).toFixed(0)}%`;
 }
+
+const calls = (n) => `${count(n)} ${n === 1 ? "call" : "calls"}`;
 
 const rate = (t) => (t.hits + t.misses ? t.hits / (t.hits + t.misses) : null);
 
@@ -126,8 +130,13 @@ function headerPart(store) {
   const title = h("h2"), mode = h("span", { class: "bs-badge" }), live = h("span", { class: "bs-badge bs-live" }), path = h("p", { class: "bs-path" });
   const scopes = ["session", "total"].map((scope) => h("button", { type: "button", onclick: () => store.scope(scope) }, scope === "session" ? "This session" : "All time"));
   const toggle = h("div", { class: "bs-scope", role: "group", "aria-label": "Period of the counters" }, ...scopes);
-  const el = h("header", {}, h("div", {}, h("div", { class: "bs-title" }, h("span", { class: "bs-mark", "aria-hidden": "true" }, "◆"), title, mode, live), path), toggle);
+  const choice = h("select", { class: "bs-choice", "aria-label": "Database", onchange: () => store.choose(choice.selectedIndex) });
+  const el = h("header", {}, h("div", {}, h("div", { class: "bs-title" }, h("span", { class: "bs-mark", "aria-hidden": "true" }, "◆"), title, choice, mode, live), path), toggle);
   return { el, paint(s, ui) {
+    const several = s.choices.length > 1;
+    title.classList.toggle("bs-hidden", several); choice.hidden = !several;
+    if (several && choice.options.length !== s.choices.length) choice.replaceChildren(...s.choices.map((name) => h("option", {}, name)));
+    if (several) choice.selectedIndex = s.chosen;
     put(title, s.title); put(path, s.db); path.title = s.storage ? `${s.db}\nblobs: ${s.storage}` : s.db;
     put(mode, s.mode); mode.hidden = !s.mode || s.mode === "on";
     const state = s.closed ? "closed" : s.running.length ? `${s.running.length} running` : s.live ? "live" : s.edit ? "" : "read-only";
@@ -152,13 +161,13 @@ function tilesPart() {
   return { el, paint(s, totals) {
     const share = rate(totals);
     put(tiles.rate.value, percent(share)); bar.firstChild.style.width = `${(share ?? 0) * 100}%`; bar.dataset.empty = share == null;
-    put(tiles.hits.value, count(totals.hits)); put(tiles.hits.note, totals.hits ? "from the cache" : "none yet");
+    put(tiles.hits.value, count(totals.hits)); put(tiles.hits.note, totals.hits + totals.misses ? `of ${calls(totals.hits + totals.misses)}` : "no calls yet");
     put(tiles.misses.value, count(totals.misses));
-    put(tiles.misses.note, totals.failures ? `${count(totals.failures)} failed` : totals.misses ? `ran ${duration(totals.ran)}` : "none yet");
+    put(tiles.misses.note, totals.failures ? `${count(totals.failures)} failed` : totals.misses ? `ran ${duration(totals.ran)}` : "nothing ran");
     tiles.misses.note.classList.toggle("bs-bad", totals.failures > 0);
-    put(tiles.saved.value, duration(totals.saved)); put(tiles.saved.note, totals.hits ? `${duration(totals.saved / totals.hits)} a hit` : "by not running again");
-    put(tiles.entries.value, count(s.entries)); put(tiles.entries.note, "stored now");
-    put(tiles.size.value, size(s.size)); put(tiles.size.note, s.entries ? `${size(s.size / s.entries)} on average` : "payloads");
+    put(tiles.saved.value, duration(totals.saved)); put(tiles.saved.note, totals.hits ? `${duration(totals.saved / totals.hits)} a hit` : "nothing yet");
+    put(tiles.entries.value, count(s.entries)); put(tiles.entries.note, s.entries ? "stored now" : "nothing stored");
+    put(tiles.size.value, size(s.size)); put(tiles.size.note, s.entries ? `${size(s.size / s.entries)} an entry` : "in all");
     if (Date.now() - said > 10000) {                     // read aloud at most every ten seconds
       said = Date.now();
       put(spoken, `Hit rate ${percent(share)}, ${count(totals.hits)} hits, ${count(totals.misses)} misses, ${duration(totals.saved)} saved`);
@@ -170,7 +179,7 @@ function tilesPart() {
 function functionsPart(store) {
   const body = h("tbody"), more = h("button", { type: "button", class: "bs-quiet", onclick: () => store.allFunctions() });
   const heads = ["Function", "Hit rate", "Hits", "Misses", "Mean run", "Saved", "Size"].map((text, i) => h("th", { scope: "col", class: i ? "bs-num" : null }, text));
-  const table = h("table", {}, h("thead", {}, h("tr", {}, ...heads)), body), none = h("p", { class: "bs-empty" });
+  const table = h("table", { class: "bs-functions" }, h("thead", {}, h("tr", {}, ...heads)), body), none = h("p", { class: "bs-empty" });
   const el = h("section", { "aria-label": "Functions" }, h("h3", {}, "Functions"), h("div", { class: "bs-scroll" }, table), none, more);
   const make = (row) => {
     const cells = ["share", "hits", "misses", "mean", "saved", "size"].map(() => h("td", { class: "bs-num" }));
@@ -191,7 +200,7 @@ function functionsPart(store) {
     keyed(body, ui.allFunctions ? rows : rows.slice(0, 8), (row) => row.name, make, update);
     table.hidden = !rows.length; none.hidden = rows.length > 0;
     put(none, ui.scope === "session" && s.session ? "No calls in this session yet. Call a marked function and watch the counters move." : "No calls recorded yet.");
-    more.hidden = ui.allFunctions || rows.length <= 8; put(more, `Show all ${rows.length} functions`);
+    more.hidden = rows.length <= 8; put(more, ui.allFunctions ? "Show fewer" : `Show all ${rows.length} functions`); more.setAttribute("aria-expanded", String(ui.allFunctions));
   } };
 }
 
@@ -210,6 +219,7 @@ function limitsPart() {
       const wait = Math.max(0, l.next_slot_in - passed);
       put(view.name, l.name);
       put(view.text, `${l.tpm.toLocaleString("en-US", { maximumFractionDigits: 2 })} a minute · ${wait > 0.05 ? `next slot in ${duration(wait)}` : "free now"}${l.waiting ? ` · ${count(l.waiting)} waiting` : ""}`);
+      view.gauge.style.visibility = wait > 0.05 ? "" : "hidden";
       view.gauge.firstChild.style.width = `${Math.min(1, wait / 60) * 100}%`;
       view.gauge.setAttribute("aria-label", `Backlog of ${l.name} in seconds`); view.gauge.setAttribute("aria-valuenow", String(Math.min(60, Math.round(wait))));
     });
@@ -222,7 +232,7 @@ const COLUMNS = [["func_name", "Function"], [null, "Arguments"], ["size", "Size"
 
 function entriesPart(store) {
   let typing;
-  const search = h("input", { type: "search", placeholder: "Search function, arguments or key", "aria-label": "Search entries", oninput: () => { clearTimeout(typing); typing = setTimeout(() => store.search(search.value), 250); } });
+  const search = h("input", { type: "search", placeholder: "Search function, arguments or key", "aria-label": "Search entries", spellcheck: "false", oninput: () => { clearTimeout(typing); typing = setTimeout(() => store.search(search.value), 250); } });
   const chip = h("button", { type: "button", class: "bs-chip", onclick: () => store.filter(null) });
   const kind = h("select", { "aria-label": "Kind", onchange: () => store.kind(kind.value) }, ...[["", "All kinds"], ["function", "Functions"], ["cell", "Cells"]].map(([value, text]) => h("option", { value }, text)));
   const heads = COLUMNS.map(([order, text], i) => h("th", { scope: "col", class: i > 1 ? "bs-num" : null }, order ? h("button", { type: "button", class: "bs-sort", onclick: () => store.sort(order) }, text) : text));
@@ -238,13 +248,13 @@ function entriesPart(store) {
     const marks = h("span", { class: "bs-marks" });
     return { el: h("tr", { onclick: () => store.open(row.key), "data-key": row.key }, h("th", { scope: "row" }, name, marks), ...cells), cells, marks };
   };
-  return { el, detail, focusSearch: () => search.focus(), paint(s, ui, now) {
+  return { el, detail, reset: () => { search.value = kind.value = ""; }, paint(s, ui, now) {
     const page = ui.page;
     keyed(body, page.rows, (row) => row.key, make, (view, row) => {
       [row.arguments, size(row.size), duration(row.duration), count(row.hits), age(row.created_at, now)].forEach((text, i) => put(view.cells[i], text));
       view.cells[0].title = row.arguments;
       put(view.marks, [row.kind === "cell" && "cell", row.pinned && "pinned", row.expires_at != null && row.expires_at <= now && "expired", row.legacy && "1.x/2.x"].filter(Boolean).join(" · "));
-      view.el.setAttribute("aria-selected", String(row.key === ui.key));
+      if (row.key === ui.key) view.el.setAttribute("aria-current", "true"); else view.el.removeAttribute("aria-current");
     });
     heads.forEach((head, i) => { if (COLUMNS[i][0]) head.setAttribute("aria-sort", ui.query.order !== COLUMNS[i][0] ? "none" : ui.query.descending ? "descending" : "ascending"); });
     const filtered = ui.query.text || ui.query.function || ui.query.kind, from = ui.cursors.length * 25;
@@ -261,15 +271,15 @@ function entriesPart(store) {
 const draw = {
   notice: (b) => h("p", { class: `bs-notice bs-${b.tone === "warning" ? "warning" : "info"}` }, b.text),
   text: (b) => h("div", {}, h("pre", { tabindex: "0" }, b.text), b.total ? h("p", { class: "bs-note" }, `Shown: the beginning of ${count(b.total)} characters.`) : null),
-  facts: (b) => h("dl", { class: "bs-facts" }, ...b.items.flatMap(([label, text]) => [h("dt", {}, label), h("dd", {}, text)])),
+  facts: (b) => h("dl", { class: "bs-facts" }, ...b.items.map(([label, text]) => h("div", { class: text.length > 60 ? "bs-long" : null }, h("dt", {}, label), h("dd", {}, text)))),
   tree: (b) => h("div", { class: "bs-tree" }, branch(b.root, 0)),
   group: (b) => h("section", { class: "bs-group" }, h("h5", {}, b.title), ...b.blocks.map(block)),
   media: (b) => !b.source.startsWith("data:") ? null : h("figure", {}, b.kind === "image" ? h("img", { src: b.source, alt: b.caption }) : h(b.kind === "audio" ? "audio" : "video", { src: b.source, controls: true, preload: "metadata" }), h("figcaption", {}, b.caption)),
   frame: (b) => h("div", {}, h("iframe", { class: b.themed ? "bs-themed" : null, sandbox: "", srcdoc: b.document, title: "Stored content", referrerpolicy: "no-referrer" }),
     h("details", { class: "bs-parts" }, h("summary", {}, "Source"), h("pre", { tabindex: "0" }, b.plain))),
   table: (b) => h("div", {}, h("div", { class: "bs-scroll", tabindex: "0", role: "region", "aria-label": "Table" }, h("table", { class: "bs-data" },
-    h("thead", {}, h("tr", {}, h("th"), ...b.columns.map((name, i) => h("th", { scope: "col" }, name, h("small", {}, b.dtypes[i] ?? ""))))),
-    h("tbody", {}, ...b.rows.map((row, i) => h("tr", {}, h("th", { scope: "row" }, b.index[i] ?? String(i)), ...row.map((cell) => h("td", {}, cell))))))),
+    h("thead", {}, h("tr", {}, h("th"), ...b.columns.map((name, i) => h("th", { scope: "col", class: side(b.dtypes[i]) }, name, h("small", {}, b.dtypes[i] ?? ""))))),
+    h("tbody", {}, ...b.rows.map((row, r) => h("tr", {}, h("th", { scope: "row" }, b.index[r] ?? String(r)), ...row.map((cell, i) => h("td", { class: side(b.dtypes[i]) }, cell))))))),
     b.rows.length < b.shape[0] || b.columns.length < b.shape[1] ? h("p", { class: "bs-note" }, `Shown: ${b.rows.length} of ${count(b.shape[0])} rows, ${b.columns.length} of ${count(b.shape[1])} columns.`) : null),
   plot: (b) => {
     const span = b.high - b.low || 1, svg = h("svg", { class: "bs-plot", viewBox: "0 0 600 120", preserveAspectRatio: "none", role: "img", "aria-label": `Line plot from ${b.low} to ${b.high}` });
@@ -282,6 +292,7 @@ const draw = {
     return h("figure", { class: "bs-plotbox" }, svg, h("figcaption", {}, h("span", {}, `low ${+b.low.toPrecision(4)}`), h("span", {}, `high ${+b.high.toPrecision(4)}`)));
   },
 };
+const side = (dtype) => (/int|float|double|decimal|complex|bool/i.test(dtype ?? "") ? null : "bs-left");
 const block = (b) => (Object.hasOwn(draw, b.block) ? draw[b.block](b) : h("p", { class: "bs-notice" }, "Content of a kind that this dashboard does not know."));
 
 function branch(node, depth) {
@@ -310,11 +321,12 @@ function detailPanel(store, s, detail, now) {
 // ---- putting it together ----
 const WAITING = ["", "Queued: the kernel is busy and answers when the running cell has ended.",
   "No answer yet: the kernel is busy, or this dashboard belongs to a kernel that has ended. Then run its cell again."];
+const LOST = "The server does not answer: it was stopped, or this computer slept. Start it again, or reload the page.";
 
 function render({ model, el }) {
-  const read = () => JSON.parse(model.get("state") || "null");
-  let s = read(), received = performance.now(), shown = null;
-  const firstPage = () => s?.recent ?? { rows: [], total: 0, size: 0, after: null };
+  const read = (name) => JSON.parse(model.get(name) || "null");
+  let s = read("state"), received = performance.now();
+  const firstPage = () => read("rows") ?? { rows: [], total: 0, size: 0, after: null };
   const ui = { scope: "session", allFunctions: false, page: firstPage(), query: { order: "created_at", descending: true }, cursors: [], key: null, loading: false, problem: "", waiting: 0 };
   const untouched = () => !ui.cursors.length && !ui.query.text && !ui.query.function && !ui.query.kind && ui.query.order === "created_at" && ui.query.descending;
   const wire = channel(model, (waiting) => { ui.waiting = waiting; paint(); });
@@ -332,7 +344,7 @@ function render({ model, el }) {
   const query = (change) => { Object.assign(ui.query, change); load([]); };
   const store = {
     scope(scope) { ui.scope = scope; paint(); },
-    allFunctions() { ui.allFunctions = true; paint(); },
+    allFunctions() { ui.allFunctions = !ui.allFunctions; paint(); },
     search: (text) => query({ text: text || undefined }),
     filter(name) { query({ function: name ?? undefined }); entriesView.el.scrollIntoView({ block: "nearest" }); },
     kind: (kind) => query({ kind: kind || undefined }),
@@ -348,6 +360,11 @@ function render({ model, el }) {
       } catch (error) { ui.problem = error.message; }
       paint();
     },
+    async choose(index) {
+      Object.assign(ui, { query: { order: "created_at", descending: true }, cursors: [], key: null, problem: "" });
+      entriesView.reset(); showDetail(null);
+      try { await wire.ask("choose", { index }); } catch (error) { ui.problem = error.message; paint(); }
+    },
     async edit(method, params) {
       try { await wire.ask(method, params); ui.problem = ""; } catch (error) { ui.problem = error.message; paint(); return; }
       if (method === "delete") { ui.key = null; showDetail(null); } else store.open(params.key);
@@ -355,7 +372,6 @@ function render({ model, el }) {
     },
   };
   function showDetail(detail) {
-    shown = detail;
     entriesView.detail.replaceChildren(...(detail ? [detailPanel(store, s, detail, clock())] : []));
     root.classList.toggle("bs-has-detail", Boolean(detail));
     entriesView.detail.firstChild?.focus({ preventScroll: true });
@@ -363,22 +379,23 @@ function render({ model, el }) {
   }
   const header = headerPart(store), tiles = tilesPart(), functions = functionsPart(store), limits = limitsPart(), entriesView = entriesPart(store);
   const strip = h("p", { class: "bs-strip", role: "status" });
-  const root = h("div", { class: "bs-dash", role: "region", "aria-label": "beautyspot dashboard" }, header.el, strip, tiles.el, limits.el, functions.el, entriesView.el);
+  const root = h("div", { class: "bs-dash", role: "region", "aria-label": "beautyspot dashboard", "data-lm-suppress-shortcuts": "true" }, header.el, strip, tiles.el, limits.el, functions.el, entriesView.el);
   const passed = () => (performance.now() - received) / 1000, clock = () => (s?.now ?? 0) + passed();
 
   function paint() {
     if (!s) return;
     const totals = ui.scope === "session" && s.session ? s.session : s.total;
-    const text = ui.problem || s.error || (s.closed ? "" : WAITING[ui.waiting]);
-    put(strip, text); strip.hidden = !text; strip.dataset.tone = ui.problem || s.error ? "bad" : "info";
+    const lost = !s.closed && silent() ? LOST : "", trouble = lost || ui.problem || s.error, text = trouble || (s.closed ? "" : WAITING[ui.waiting]);
+    put(strip, text); strip.hidden = !text; strip.dataset.tone = trouble ? "bad" : "info";
     header.paint(s, ui); tiles.paint(s, totals); functions.paint(s, totals, ui); limits.paint(s, ui, passed()); entriesView.paint(s, ui, clock());
   }
-  const onState = () => {
-    const before = s?.read;
-    s = read(); received = performance.now();
-    if (s && s.read !== before && untouched() && !ui.loading) ui.page = firstPage();
-    paint();
-  };
+  const onState = () => { s = read("state"); received = performance.now(); paint(); };
+  const onRows = () => { if (untouched() && !ui.loading) { ui.page = firstPage(); paint(); } };
+  // A server sends a beat every two seconds; a kernel tells when its end of the line is gone.
+  let beat = performance.now();
+  const onBeat = () => { beat = performance.now(); };
+  const silent = () => model.get("beat") != null && performance.now() - beat > 15000;
+  const onKernel = () => { if (s && !s.closed) { s = { ...s, closed: true, running: [] }; ui.problem = "The kernel of this dashboard has ended. Run its cell again to go on."; paint(); } };
   const timer = setInterval(() => { if (!document.hidden && s && !s.closed) paint(); }, 1000);
   const unfollow = followTheme(root);
   // A live front end hides the saved snapshot next to it; without this module the snapshot is what a reader sees.
@@ -386,10 +403,11 @@ function render({ model, el }) {
   root.classList.toggle("bs-inline", Boolean(mark));
   const hide = mark ? h("style", {}, `.bs-static-${CSS.escape(mark)},.jp-OutputArea-child:has(.bs-static-${CSS.escape(mark)}){display:none!important}`) : null;
   if (hide) document.head.append(hide);
-  model.on("change:state", onState);
+  const events = { "change:state": onState, "change:rows": onRows, "change:beat": onBeat, comm_live_update: onKernel };
+  for (const [name, handler] of Object.entries(events)) model.on(name, handler);
   el.append(root);
   paint();
-  return () => { model.off("change:state", onState); wire.close(); clearInterval(timer); unfollow(); hide?.remove(); root.remove(); };
+  return () => { for (const [name, handler] of Object.entries(events)) model.off(name, handler); wire.close(); clearInterval(timer); unfollow(); hide?.remove(); root.remove(); };
 }
 
 export default { render };
