@@ -19,7 +19,7 @@ from itertools import islice
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any, Final
 
-__all__ = ["MASK", "is_secret", "summarise", "summarise_call"]
+__all__ = ["MASK", "is_secret", "summarise", "summarise_call", "summarise_error"]
 
 MASK: Final = "•••"
 
@@ -38,6 +38,7 @@ _URL_QUERY: Final = re.compile(
 _DEPTH: Final = 4
 _NAME: Final[Callable[[type], object]] = type.__dict__["__name__"].__get__
 _MODULE: Final[Callable[[type], object]] = type.__dict__["__module__"].__get__
+_ARGUMENTS: Final[Callable[[BaseException], tuple[object, ...]]] = BaseException.__dict__["args"].__get__
 _MRO: Final[Callable[[type], tuple[type, ...]]] = type.__dict__["__mro__"].__get__
 
 
@@ -89,6 +90,25 @@ def summarise_call(values: Mapping[str, object], limit: int = 200) -> str:
             break
         parts.append(part)
     text = ", ".join(parts)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def summarise_error(error: BaseException, limit: int = 200) -> str:
+    """Write an exception in one line, as its repr would, without running the code of what it carries.
+
+    Args:
+        error: Any exception; its arguments may be values of the user, whose ``__repr__`` may fail.
+        limit: Most characters of the text.
+
+    Returns:
+        ``ValueError('no such thing')``.
+
+    Example:
+        >>> summarise_error(KeyError("a", 1))
+        "KeyError('a', 1)"
+    """
+    inside = ", ".join(summarise(part, limit) for part in _ARGUMENTS(error))
+    text = f"{_type_text(type(error))[1:-1]}({inside})"
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from beautyspot.preview import MASK, is_secret, summarise, summarise_call
+from beautyspot.preview import MASK, is_secret, summarise, summarise_call, summarise_error
 
 
 def boom(*_):
@@ -323,3 +323,19 @@ def test_nothing_is_imported():
     code = "import sys, beautyspot.preview as p; p.summarise([1, object()]); print('numpy' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout == "False\n"
+
+
+def test_exceptions_run_no_code():
+    """An exception is written as its repr would be, without the repr of what it carries."""
+
+    class Carried:
+        def __repr__(self):
+            raise RuntimeError
+
+    class Failure(Exception):
+        def __str__(self):
+            raise RuntimeError
+
+    assert summarise_error(ValueError("no", 1)) == "ValueError('no', 1)"
+    assert summarise_error(Failure(Carried())) == "Failure(<Carried>)"
+    assert len(summarise_error(ValueError("x" * 1000))) == 200

@@ -2,7 +2,7 @@
 
 Array data leaves the head uncopied and comes back as a view of it where that is writable. Order (C or F) is kept; other
 strides become C. Lossy: strides, and the flag that forbids writing. Refused: `memmap`, record scalars with objects in
-them, structured arrays with object fields, random generators.
+them, structured arrays with object fields, masked matrices, attributes that were set on an array, random generators.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from msgpack import ExtType
 from numpy.typing import NDArray
 
 from beautyspot.codecs import tags
-from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused, tagged
+from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused, refuse_attributes, tagged
 from beautyspot.errors import DecodeError
 
 __all__ = ["DECODERS", "decode_dtype", "encode_dtype", "find"]
@@ -142,6 +142,8 @@ def _decode_dtype(state: Decoding, data: bytes) -> np.dtype[Any]:
 def _encode_array(state: Encoding, value: NDArray[Any]) -> ExtType:
     dtype = encode_dtype(value.dtype, value)
     subclass = _SUBCLASSES.index(type(value))
+    if subclass:
+        refuse_attributes(value, "return it beside the array")
     plain = value.view(np.ndarray) if subclass else value
     order: Literal["C", "F"] = "F" if plain.flags.f_contiguous and not plain.flags.c_contiguous else "C"
     shape = list(plain.shape)
@@ -195,6 +197,9 @@ def _from_bytes(dtype: np.dtype[Any], view: memoryview, count: int) -> NDArray[A
 
 
 def _encode_masked(state: Encoding, value: Any) -> ExtType:
+    if value.baseclass is not np.ndarray or value._optinfo:  # noqa: SLF001 - the public name of neither exists
+        raise Refused(value, "a mask over another class than ndarray has no exact encoding: return its data and mask")
+    refuse_attributes(value, "return it beside the array")
     mask = None if value.mask is np.ma.nomask else value.mask
     fill = value._fill_value  # noqa: SLF001 - the public property replaces None by a default and sets it
     return state.ext(_MASKED, [np.asarray(value.data), mask, fill, value.hardmask])

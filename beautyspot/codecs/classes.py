@@ -5,12 +5,15 @@ registered: data never causes an import. Instances are restored attribute by att
 ``object.__setattr__``'s own means: neither ``__init__``, ``__post_init__``, validators nor properties run.
 The names of the fields are checked, so that an instance of a changed class is never made up.
 
-Lossy: nothing. Refused: classes with a built-in base (``class Row(dict)``), because their contents are out of reach.
+Lossy: nothing. Refused: classes with a built-in base (``class Row(dict)``), because their contents are out of reach,
+and fields that a descriptor keeps outside of the instance.
 """
 
 from __future__ import annotations
 
 import enum
+import inspect
+import types
 from typing import Any
 from zlib import crc32
 
@@ -24,6 +27,8 @@ __all__ = ["DECODERS", "find", "is_restorable"]
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
 _UNSTORED_SLOTS = frozenset({"__dict__", "__weakref__"})
+_ATTRS_HASH = "_attrs_cached_hash"
+_MODEL_STATE_TYPES = ((dict,), (set,), (dict, type(None)), (dict, type(None)))  # of __dict__, then of _MODEL_STATE
 _MODEL_STATE = ("__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
 
 
@@ -100,10 +105,11 @@ def _encode_enum(state: Encoding, value: enum.Enum) -> ExtType:
     name = _name_of(state, value)
     cls = type(value)
     if isinstance(value, enum.Flag):
-        return state.ext(tags.ENUM, [name, None, value.value])
-    if cls.__members__.get(value.name) is not value:
+        return state.ext(tags.ENUM, [name, None, value._value_])
+    member = value._name_  # the public names may be properties of the user
+    if cls.__members__.get(member) is not value:
         raise Refused(value, "it is no member of its class as the class is now")
-    return state.ext(tags.ENUM, [name, value.name])
+    return state.ext(tags.ENUM, [name, member])
 
 
 def _decode_enum(state: Decoding, data: bytes) -> enum.Enum:
@@ -160,10 +166,29 @@ def _encode_instance(state: Encoding, value: Any) -> ExtType:
         except AttributeError:  # a slot may be empty, and is restored empty
             continue
     attributes.update(getattr(value, "__dict__", {}))
+    if _ATTRS_HASH in attributes:
+        attributes[_ATTRS_HASH] = None  # the hash of a text differs in the next process: attrs computes it again
     fields = _fields(cls)
+    _refuse_fields_elsewhere(value, cls, fields or (), attributes)
     document: list[Any] = [name, _digest(fields)]
     document.append(list(attributes.values()) if tuple(attributes) == fields else attributes)
     return state.ext(tags.INSTANCE, document)
+
+
+def _refuse_fields_elsewhere(value: object, cls: type, fields: tuple[str, ...], attributes: dict[str, Any]) -> None:
+    """Refuse an instance with a field that a descriptor keeps outside of it: it would come back without."""
+    if "__orig_class__" in attributes:
+        raise Refused(attributes["__orig_class__"], f"make the instance with {cls.__name__}(...), without the brackets")
+    for field in fields:
+        kind = type(inspect.getattr_static(cls, field, None))
+        if field in attributes or kind is types.MemberDescriptorType or not hasattr(kind, "__set__"):
+            continue
+        try:
+            kept = getattr(_restored(cls, attributes), field) == getattr(value, field)
+        except Exception:  # the descriptor is the user's code
+            kept = False
+        if kept is False:
+            raise Refused(value, f"a descriptor keeps its field {field} elsewhere: call spot.register_type(...)")
 
 
 def _decode_instance(state: Decoding, data: bytes) -> Any:
@@ -174,6 +199,10 @@ def _decode_instance(state: Decoding, data: bytes) -> Any:
         raise _changed(name)
     if type(attributes) is list:
         attributes = dict(zip(fields, attributes, strict=True))
+    return _restored(cls, attributes)
+
+
+def _restored(cls: type, attributes: dict[str, Any]) -> Any:
     restored: Any = object.__new__(cls)
     slots = _slots(cls)
     rest = {}
@@ -197,12 +226,16 @@ def _encode_model(state: Encoding, value: Any) -> ExtType:
 def _decode_model(state: Decoding, data: bytes) -> Any:
     name, digest, attributes, *hidden = state.unpack(data)
     cls: Any = _class_called(state, name)
+    if not all(type(part) in kinds for part, kinds in zip((attributes, *hidden), _MODEL_STATE_TYPES, strict=True)):
+        raise DecodeError(f"stored data has a {name} whose state is none of pydantic's")
     if find(cls) is not _encode_model or _digest(tuple(cls.model_fields)) != digest:
         raise _changed(name)
     restored: Any = object.__new__(cls)
     object.__setattr__(restored, "__dict__", attributes)
     for slot, content in zip(_MODEL_STATE, hidden, strict=True):
-        object.__setattr__(restored, slot, content)
+        member = inspect.getattr_static(cls, slot)
+        if type(member) is types.MemberDescriptorType:  # a root model has a None of its class in place of some slots
+            member.__set__(restored, content)
     return restored
 
 

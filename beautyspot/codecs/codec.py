@@ -18,6 +18,7 @@ from beautyspot.codecs.registry import builtin_decoder, builtin_encoder
 from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused
 from beautyspot.codecs.verify import check_round_trip
 from beautyspot.errors import CodecError, ConfigurationError, DecodeError
+from beautyspot.preview import summarise_error
 
 __all__ = ["Codec"]
 
@@ -27,6 +28,7 @@ C = TypeVar("C", bound=type)
 _MAX_USER_CODE = tags.EXT_CODE - 1
 _POOLED_HEAD_LIMIT = 1 << 20  # a packer keeps the largest buffer it ever needed: after a larger head it is let go
 _NO_CLASSES: Mapping[str, type] = {}
+_NATIVE = frozenset({type(None), bool, int, float, str, bytes, list, dict})  # msgpack asks nobody how to pack them
 
 
 class Registration(NamedTuple):
@@ -57,7 +59,7 @@ class Codec:
         self._by_type: dict[type, Registration] = {}
         self._by_code: dict[int, Registration] = {}
         self._classes: dict[str, type] = {}
-        self._pickled: dict[str, type] = {cls.__qualname__: cls for cls in pickle_types}
+        self._pickled = _by_name(pickle_types)
         self._handlers: WeakKeyDictionary[type, EncodeFn] = WeakKeyDictionary()
         self._idle: list[Encoding] = []
         self._plain = Decoding(self, (), _NO_CLASSES)
@@ -86,7 +88,8 @@ class Codec:
             decoder: Makes an instance from exactly what `encoder` returned.
 
         Raises:
-            ConfigurationError: The code or type is taken, the code is out of range, or an argument has a wrong type.
+            ConfigurationError: The code or type is taken, the code is out of range, an argument has a wrong type, or
+                the type is one that msgpack itself stores (None, bool, int, float, str, bytes, list, dict).
 
         Example:
             >>> codec = Codec()
@@ -98,6 +101,10 @@ class Codec:
         """
         if not isinstance(type_, type):
             raise ConfigurationError(f"type_ must be a class, not {type_!r}")
+        if type_ in _NATIVE:
+            raise ConfigurationError(
+                f"{type_.__name__} is stored as it is and cannot be taught: register a class of your own"
+            )
         if type(code) is not int or not 0 <= code <= _MAX_USER_CODE:
             raise ConfigurationError(f"code must be an integer from 0 to {_MAX_USER_CODE}, not {code!r}")
         for function in (encoder, decoder):
@@ -228,7 +235,7 @@ class Codec:
         cls = type(value)
         if cls in self._by_type:
             return self._encode_registered
-        if cls in self._pickled.values():
+        if self._pickled and self._pickled.get(cls.__qualname__) is cls:
             return pickled.encode
         found = builtin_encoder(cls) or self._handlers.get(cls)
         if found is None:
@@ -253,7 +260,7 @@ class Codec:
         try:
             intermediate = registration.encoder(value)
         except Exception as error:
-            raise CodecError(f"the encoder of {_full_name(type(value))} failed: {error!r}") from error
+            raise CodecError(f"the encoder of {_full_name(type(value))} failed: {summarise_error(error)}") from error
         if type(intermediate) is type(value):
             raise CodecError(f"the encoder of {_full_name(type(value))} returned a {type(value).__name__} again")
         packed = state.pack(intermediate)
@@ -282,7 +289,18 @@ def _unpacked(state: Decoding, head: bytes) -> Any:
     except DecodeError:
         raise
     except Exception as error:  # damaged data and decoders of the user may raise anything: for a cache it is a miss
-        raise DecodeError(f"stored data cannot be decoded: {error!r}") from error
+        raise DecodeError(f"stored data cannot be decoded: {summarise_error(error)}") from error
+
+
+def _by_name(pickle_types: tuple[type, ...]) -> dict[str, type]:
+    found: dict[str, type] = {}
+    for cls in pickle_types:
+        if not isinstance(cls, type):
+            raise ConfigurationError(f"pickle_types takes classes, not {cls!r}")
+        other = found.setdefault(cls.__qualname__, cls)
+        if other is not cls:
+            raise ConfigurationError(f"pickle_types has {_full_name(other)} and {_full_name(cls)}: rename one of them")
+    return found
 
 
 def _explained(value: object, error: Exception) -> CodecError:

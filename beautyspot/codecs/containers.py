@@ -22,7 +22,11 @@ LARGE_BYTES_LIMIT = 1 << 16
 
 _COMPLEX = struct.Struct("<dd")
 _SINGLETONS: tuple[object, ...] = (Ellipsis, NotImplemented)
-_FACTORIES: tuple[type, ...] = (int, list, dict, set, str, float, tuple, bool, frozenset, bytes)
+# A number is never given to another type: append only.
+_FACTORIES: tuple[type, ...] = (
+    *(int, list, dict, set, str, float, tuple, bool, frozenset, bytes),
+    *(complex, bytearray, deque, Counter, OrderedDict, defaultdict),
+)
 
 
 def _encode_tuple(state: Encoding, value: tuple[Any, ...]) -> ExtType:
@@ -110,6 +114,7 @@ def _decode_singleton(_state: Decoding, data: bytes) -> object:
 
 
 def _encode_ordered_dict(state: Encoding, value: OrderedDict[Any, Any]) -> ExtType:
+    _refuse_attributes(value)
     return state.ext(tags.ORDERED_DICT, dict(value))
 
 
@@ -121,9 +126,9 @@ def _encode_defaultdict(state: Encoding, value: defaultdict[Any, Any]) -> ExtTyp
     factory: Any = value.default_factory
     number = None
     if factory is not None:
-        if factory not in _FACTORIES:
+        number = next((place for place, known in enumerate(_FACTORIES) if known is factory), None)
+        if number is None:
             raise Refused(value, "only built-in types can be stored as its default_factory: return dict(value)")
-        number = _FACTORIES.index(factory)
     return state.ext(tags.DEFAULT_DICT, [number, dict(value)])
 
 
@@ -133,6 +138,7 @@ def _decode_defaultdict(state: Decoding, data: bytes) -> defaultdict[Any, Any]:
 
 
 def _encode_counter(state: Encoding, value: Counter[Any]) -> ExtType:
+    _refuse_attributes(value)
     return state.ext(tags.COUNTER, dict(value))
 
 
@@ -149,6 +155,11 @@ def _encode_deque(state: Encoding, value: deque[Any]) -> ExtType:
 def _decode_deque(state: Decoding, data: bytes) -> deque[Any]:
     maxlen, items = state.unpack(data)
     return deque(_a_list(items), maxlen)
+
+
+def _refuse_attributes(value: OrderedDict[Any, Any] | Counter[Any]) -> None:
+    if vars(value):
+        raise Refused(value, f"its attribute {next(iter(vars(value)))} would be lost: return it beside the dict")
 
 
 def _refuse_memoryview(_state: Encoding, value: object) -> ExtType:

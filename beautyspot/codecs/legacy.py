@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from msgpack import packb, unpackb
 
 from beautyspot.errors import DecodeError
+from beautyspot.preview import summarise_error
 
 if TYPE_CHECKING:
     from beautyspot.codecs.codec import Codec
@@ -61,7 +62,8 @@ def decode_legacy(result_type: str, data: bytes | bytearray | memoryview | str, 
         return fallback[0]
     if isinstance(failure, DecodeError):
         raise failure
-    raise DecodeError(f"the stored msgpack cannot be read: {failure!r}") from failure
+    reason = "no reading of it decodes" if failure is None else summarise_error(failure)
+    raise DecodeError(f"the stored msgpack cannot be read: {reason}") from failure
 
 
 class _Reader:

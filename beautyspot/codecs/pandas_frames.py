@@ -4,7 +4,8 @@ A frame is stored by its blocks, the arrays that pandas itself keeps the columns
 nothing and a decoded frame is made of views of the stored bytes. The blocks are reached by the names that pandas'
 pickling depends on; where they are missing, columns are stored one by one.
 
-Kept: labels, names, order, dtypes, index types with freq, attrs, flags. Refused: subclasses.
+Kept: labels, names, order, dtypes, index types with freq, attrs, flags. Refused: subclasses, and attributes that were
+set on a frame or series.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from msgpack import ExtType
 
 from beautyspot.codecs import pandas_scalars, tags
 from beautyspot.codecs.pandas_arrays import ARRAY_TYPES, build, describe
-from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding
+from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, refuse_attributes
 from beautyspot.errors import DecodeError
 
 pd: Any = import_module("pandas")  # untyped: the stubs leave out what pickling pandas' data takes
@@ -182,6 +183,7 @@ def _from_columns(blocks: list[tuple[Any, Any]], columns: Any, index: Any) -> An
 
 
 def _extras(value: Any) -> tuple[Any, bool]:
+    refuse_attributes(value, "keep it in .attrs")
     return dict(value.attrs), value.flags.allows_duplicate_labels
 
 

@@ -21,6 +21,7 @@ __all__ = ["DECODERS", "find"]
 
 _TIMESTAMP, _TIMEDELTA, _PERIOD, _INTERVAL, _MISSING, _OFFSET, _DTYPE = range(tags.PANDAS + 5, tags.PANDAS + 12)
 
+_OPEN_CATEGORIES = "any categories"  # a dtype that takes its categories from the data it meets
 _MISSING_VALUES: tuple[Any, ...] = (pd.NaT, pd.NA)
 
 
@@ -106,12 +107,17 @@ def _decode_offset(state: Decoding, data: bytes) -> Any:
 
 
 def _encode_dtype(state: Encoding, value: Any) -> ExtType:
+    if isinstance(value, pd.CategoricalDtype) and value.categories is None:
+        return state.ext(_DTYPE, [_OPEN_CATEGORIES, value.ordered])
     empty = value.construct_array_type()._from_sequence([], dtype=value)  # noqa: SLF001 - pandas' own extension interface
     return state.ext(_DTYPE, describe(empty, value))
 
 
 def _decode_dtype(state: Decoding, data: bytes) -> Any:
-    return build(state.unpack(data)).dtype
+    described = state.unpack(data)
+    if described[0] == _OPEN_CATEGORIES:
+        return pd.CategoricalDtype(None, described[1])
+    return build(described).dtype
 
 
 _ENCODERS: dict[type, EncodeFn] = {

@@ -14,6 +14,7 @@ from beautyspot.codecs import tags
 from beautyspot.codecs.state import Decoding, Encoding, Refused
 from beautyspot.codecs.verify import check_round_trip
 from beautyspot.errors import DecodeError
+from beautyspot.preview import summarise_error
 
 __all__ = ["decode", "encode"]
 
@@ -25,7 +26,7 @@ def encode(state: Encoding, value: object) -> ExtType:
     try:
         pickled = pickle.dumps(value, protocol=5)
     except Exception as error:  # any class may fail to pickle in its own way
-        raise Refused(value, f"pickling it failed ({error!r}): return a plain value") from error
+        raise Refused(value, f"pickling it failed ({summarise_error(error)}): return a plain value") from error
     check_round_trip(value, lambda: pickle.loads(pickled))  # noqa: S301 - made a moment ago from the value itself
     return state.ext(tags.PICKLE, [type(value).__qualname__, pickled])
 

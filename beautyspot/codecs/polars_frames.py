@@ -13,6 +13,7 @@ import polars as pl
 from msgpack import ExtType
 
 from beautyspot.codecs import tags
+from beautyspot.codecs.ipc_file import check_ipc_file
 from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused
 from beautyspot.errors import DecodeError
 
@@ -58,7 +59,7 @@ def _described(state: Encoding, frame: pl.DataFrame, owner: object) -> list[Any]
     rest = frame.select([name for place, name in enumerate(frame.columns) if place not in objects])
     sink = io.BytesIO()
     try:
-        rest.write_ipc(sink, compat_level=pl.CompatLevel.newest())
+        rest.write_ipc(sink, compression="uncompressed", compat_level=pl.CompatLevel.newest())
         sink.seek(0)
         exact = not rest.width or pl.read_ipc_schema(sink) == dict(rest.schema)
     except BaseException as error:
@@ -91,7 +92,10 @@ def _built(state: Decoding, described: list[Any]) -> pl.DataFrame:
 
 
 def _read(view: memoryview) -> pl.DataFrame:
-    return pl.read_ipc(io.BytesIO(view)) if view.nbytes else pl.DataFrame()
+    if not view.nbytes:
+        return pl.DataFrame()
+    check_ipc_file(view)
+    return pl.read_ipc(io.BytesIO(view))
 
 
 DECODERS: dict[int, DecodeFn] = {_FRAME: _decode_frame, _SERIES: _decode_series}

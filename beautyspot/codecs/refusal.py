@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
+from datetime import datetime, time
 from typing import Any
 
 from beautyspot.codecs.state import MAX_DEPTH, Refused
 from beautyspot.errors import CodecError, UnsupportedTypeError
+from beautyspot.preview import summarise_error
 
 __all__ = ["explain"]
 
@@ -37,6 +39,12 @@ _BY_TYPE: dict[str, str] = {
     "dict_values": "return list(d.values())",
     "dict_items": "return list(d.items())",
     "object": "return a plain value",
+    "list_iterator": _DRAIN,
+    "tuple_iterator": _DRAIN,
+    "time.struct_time": "return tuple(value), or datetime.datetime(*value[:6])",
+    "numpy.memmap": "return numpy.array(value), which is in memory",
+    "dateutil.tz.tz.tzfile": "use zoneinfo.ZoneInfo(name)",
+    "dateutil.tz.tz.tzlocal": "it is another zone on another machine: use zoneinfo.ZoneInfo(name)",
     "polars.lazyframe.frame.LazyFrame": "return lazy_frame.collect()",
 }
 _BY_MODULE: dict[str, str] = {
@@ -53,6 +61,8 @@ _BY_MODULE: dict[str, str] = {
     "requests": "return response.content, response.text or response.json()",
     "httpx": "return response.content, response.text or response.json()",
 }
+_HIDDEN = "\0"  # the step into what a reader of the message cannot see: there the path ends
+_LIBRARIES = frozenset({"numpy", "pandas", "polars", "pyarrow", "PIL", "scipy"})
 _BASES: tuple[tuple[type, str], ...] = (
     (BaseException, "exceptions are not stored: raise it, or return its text"),
     (dict, "it would come back as a plain dict: return dict(value), or call spot.register_type(...)"),
@@ -84,7 +94,7 @@ def explain(result: object, error: Exception) -> CodecError:
         return UnsupportedTypeError("result", name, f"it is nested too deeply (tuples, sets, objects: {MAX_DEPTH})")
     if isinstance(error, (ValueError, OverflowError)) and "too large" in str(error):
         return UnsupportedTypeError("result", name, "one text or bytes in it exceeds 4 GiB: return it in parts")
-    return CodecError(f"result ({name}) cannot be stored: {error!r}")
+    return CodecError(f"result ({name}) cannot be stored: {summarise_error(error)}")
 
 
 def _type_name(value: object) -> str:
@@ -119,13 +129,17 @@ def _children(value: Any) -> Iterator[tuple[str, Any]]:
             yield f" item {_short(item)}", item
     elif isinstance(value, (str, bytes, int, float, type)):
         return
+    elif isinstance(value, (datetime, time)):
+        yield ".tzinfo", value.tzinfo
     else:
         yield from _library_children(value)
         yield from _attributes(value)
 
 
 def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
-    yield from ((f".{name}", item) for name, item in dict(getattr(value, "__dict__", {})).items())
+    library = type(value).__module__.partition(".")[0] in _LIBRARIES
+    for name, item in dict(getattr(value, "__dict__", {})).items():
+        yield _HIDDEN if library and name.startswith("_") else f".{name}", item
     for cls in type(value).__mro__:
         slots = vars(cls).get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else slots:
@@ -166,9 +180,9 @@ def _find(result: object, wanted: object) -> str | None:
     while pending:
         where, value = pending.popleft()
         if value is wanted:
-            return where
+            return where.removesuffix(_HIDDEN)
         if fallback is None and type(value) is wanted_type and not isinstance(value, (list, dict, tuple, set)):
-            fallback = where  # made anew on every access, as the cells of a column are
+            fallback = where.removesuffix(_HIDDEN)  # made anew on every access, as the cells of a column are
         if id(value) in seen:
             continue
         seen.add(id(value))
@@ -177,7 +191,7 @@ def _find(result: object, wanted: object) -> str | None:
             parts = list(_children(value))
         except Exception:  # a part that cannot be listed can't be searched; the others can
             parts = []
-        pending.extend((where + step, part) for step, part in parts)
+        pending.extend((where if where.endswith(_HIDDEN) else where + step, part) for step, part in parts)
     return fallback
 
 
@@ -191,7 +205,7 @@ def _cycle(result: object) -> tuple[str, str] | None:
         where, value, depth = pending.pop()
         del path[depth:]
         if id(value) in path:
-            return where, _type_name(value)
+            return where.partition(_HIDDEN)[0], _type_name(value)
         path.append(id(value))
         try:
             parts = list(_children(value))

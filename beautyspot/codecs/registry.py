@@ -45,6 +45,7 @@ _LIBRARIES: dict[str, _Library] = {
     "PIL": _Library("image", "pillow"),
     "scipy": _Library("sparse", "scipy"),
     "pytz": _Library("zones", "pytz"),
+    "dateutil": _Library("dateutil_zones", "python-dateutil"),
 }
 _BY_TAG: dict[int, _Library] = {
     tags.NUMPY: _LIBRARIES["numpy"],
@@ -54,6 +55,7 @@ _BY_TAG: dict[int, _Library] = {
     tags.PILLOW: _LIBRARIES["PIL"],
     tags.SCIPY: _LIBRARIES["scipy"],
     tags.PYTZ: _LIBRARIES["pytz"],
+    tags.DATEUTIL: _LIBRARIES["dateutil"],
 }
 
 _encoders: dict[type, EncodeFn] = dict(containers.ENCODERS)

@@ -20,7 +20,18 @@ from beautyspot.errors import DecodeError
 if TYPE_CHECKING:
     from beautyspot.codecs.codec import Codec
 
-__all__ = ["INLINE_LIMIT", "MAX_DEPTH", "Boxed", "DecodeFn", "Decoding", "EncodeFn", "Encoding", "Refused", "tagged"]
+__all__ = [
+    "INLINE_LIMIT",
+    "MAX_DEPTH",
+    "Boxed",
+    "DecodeFn",
+    "Decoding",
+    "EncodeFn",
+    "Encoding",
+    "Refused",
+    "refuse_attributes",
+    "tagged",
+]
 
 EncodeFn: TypeAlias = "Callable[[Encoding, Any], ExtType]"
 DecodeFn: TypeAlias = "Callable[[Decoding, bytes], Any]"
@@ -59,6 +70,19 @@ class Boxed:
 
     def __init__(self, value: object) -> None:
         self.value = value
+
+
+def refuse_attributes(value: object, remedy: str) -> None:
+    """Refuse a library's value on which the user set an attribute that its encoding has no place for.
+
+    Args:
+        value: An object with a ``__dict__``, whose own entries begin with an underscore.
+        remedy: Where else to keep the attribute.
+    """
+    accessors = getattr(type(value), "_accessors", ())  # what pandas 2 caches there: s.str, df.plot
+    for name in vars(value):
+        if not name.startswith("_") and name not in accessors:
+            raise Refused(value, f"its attribute {name} would be lost: {remedy}")
 
 
 def tagged(tag: int, data: bytes = b"") -> ExtType:

@@ -1,7 +1,7 @@
 """Values of the standard library's small types.
 
-Lossy: nothing. Refused: time zones other than `datetime.timezone` and `zoneinfo.ZoneInfo` by key (and pytz, elsewhere),
-``bytes`` patterns are kept, instances of subclasses are not.
+Lossy: nothing. Refused: zones that `zoneinfo` read from a file, instances of subclasses. Zones of pytz and dateutil are
+the affair of `zones`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import fractions
 import ipaddress
 import pathlib
 import re
+import sys
 import types
 import uuid
 import zoneinfo
@@ -103,8 +104,10 @@ def _decode_timezone(state: Decoding, data: bytes) -> dt.timezone:
 
 
 def _encode_zone(state: Encoding, value: zoneinfo.ZoneInfo) -> ExtType:
-    if value.key is None:
-        raise Refused(value, "a time zone without a key cannot be found again: use ZoneInfo(key)")
+    try:
+        value.__reduce__()
+    except Exception as error:  # made from a file: its key, if it has one, may be that of another zone
+        raise Refused(value, "a zone that was read from a file cannot be found again: use ZoneInfo(key)") from error
     return state.ext(tags.ZONEINFO, value.key)
 
 
@@ -156,12 +159,16 @@ def _decode_path(state: Decoding, data: bytes) -> pathlib.PurePath:
 
 
 def _encode_pattern(state: Encoding, value: re.Pattern[Any]) -> ExtType:
+    if value.flags & re.DEBUG:
+        raise Refused(value, "a pattern compiled with re.DEBUG would print when it is loaded: leave the flag out")
     return state.ext(tags.PATTERN, [value.pattern, value.flags])
 
 
 def _decode_pattern(state: Decoding, data: bytes) -> re.Pattern[Any]:
     pattern, flags = state.unpack(data)
-    return re.compile(pattern, flags & ~re.DEBUG)
+    if flags & re.DEBUG:
+        raise DecodeError("stored data has a pattern with re.DEBUG")
+    return re.compile(pattern, flags)
 
 
 def _encode_address(state: Encoding, value: Any) -> ExtType:
@@ -184,7 +191,8 @@ def _decode_namespace(state: Decoding, data: bytes) -> types.SimpleNamespace:
 def _encode_array(state: Encoding, value: array.array[Any]) -> ExtType:
     if value.typecode == "u":
         return state.ext(tags.ARRAY, ["u", 0, value.tounicode()])
-    return state.ext(tags.ARRAY, [value.typecode, value.itemsize, state.put(memoryview(value).cast("B"))])
+    stored = value if sys.byteorder == "little" else _swapped(value)
+    return state.ext(tags.ARRAY, [value.typecode, value.itemsize, state.put(memoryview(stored).cast("B"))])
 
 
 def _decode_array(state: Decoding, data: bytes) -> array.array[Any]:
@@ -195,7 +203,15 @@ def _decode_array(state: Decoding, data: bytes) -> array.array[Any]:
     if restored.itemsize != itemsize:
         raise DecodeError(f"array('{typecode}') had items of {itemsize} bytes where it was stored")
     restored.frombytes(state.take(place))
-    return restored
+    return restored if sys.byteorder == "little" else _swapped(restored)
+
+
+def _swapped(value: array.array[Any]) -> array.array[Any]:
+    """Turn the stored order of bytes, which is little-endian, into that of this machine, or back."""
+    copy = value[:]
+    if copy.itemsize > 1:
+        copy.byteswap()
+    return copy
 
 
 _ENCODERS: dict[type, EncodeFn] = {

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from beautyspot.errors import CodecError
+from beautyspot.preview import summarise, summarise_error
 
 __all__ = ["check_round_trip"]
 
@@ -27,7 +28,7 @@ def check_round_trip(value: object, decode: Callable[[], Any]) -> None:
     try:
         restored = decode()
     except Exception as error:
-        raise CodecError(f"{name} was encoded but does not decode: {error!r}") from error
+        raise CodecError(f"{name} was encoded but does not decode: {summarise_error(error)}") from error
     if type(restored) is not cls:
         raise CodecError(f"{name} was encoded but decodes as {type(restored).__module__}.{type(restored).__qualname__}")
     if getattr(cls, "__eq__", None) is object.__eq__:
@@ -39,5 +40,5 @@ def check_round_trip(value: object, decode: Callable[[], Any]) -> None:
         return
     if equal is False and self_equal is True:
         raise CodecError(
-            f"{name} was encoded but decodes as another value: {restored!r:.200} instead of {value!r:.200}"
+            f"{name} was encoded but decodes as another value: {summarise(restored)} instead of {summarise(value)}"
         )

@@ -18,31 +18,30 @@ def _same(one, other):
     """Equal value, same type, at every depth; NaN equals itself and 0.0 differs from -0.0."""
     if type(one) is not type(other):
         return False
-    if isinstance(one, float):
-        return struct.pack("<d", one) == struct.pack("<d", other) or (math.isnan(one) and math.isnan(other))
-    if isinstance(one, complex):
-        return _same(one.real, other.real) and _same(one.imag, other.imag)
-    if isinstance(one, np.ndarray):
-        if one.dtype != other.dtype or one.shape != other.shape or one.dtype.num != other.dtype.num:
-            return False
-        if one.dtype.kind == "O":
-            return all(map(_same, one.ravel().tolist(), other.ravel().tolist()))
-        return one.tobytes() == other.tobytes()
-    if isinstance(one, np.generic):
-        return one.dtype == other.dtype and one.tobytes() == other.tobytes()
-    if isinstance(one, dict):
-        return _same_dicts(one, other)
-    if isinstance(one, (set, frozenset)):
-        return len(one) == len(other) and sorted(map(_shape, one)) == sorted(map(_shape, other))
-    if isinstance(one, (list, tuple, deque)):
-        same_end = getattr(one, "maxlen", None) == getattr(other, "maxlen", None)
-        return same_end and len(one) == len(other) and all(map(_same, one, other))
+    for kind, compare in _COMPARERS:
+        if isinstance(one, kind):
+            return compare(one, other)
     if dataclasses.is_dataclass(one):
         names = [field.name for field in dataclasses.fields(one)]
         return all(_same(getattr(one, name), getattr(other, name)) for name in names)
-    if isinstance(one, Decimal):  # by text: 1.0 and 1.00 are equal but not the same, and a NaN differs from itself
-        return str(one) == str(other)
     return bool(one == other)
+
+
+def _same_floats(one, other):
+    return struct.pack("<d", one) == struct.pack("<d", other) or (math.isnan(one) and math.isnan(other))
+
+
+def _same_arrays(one, other):
+    if one.dtype != other.dtype or one.shape != other.shape or one.dtype.num != other.dtype.num:
+        return False
+    if one.dtype.kind == "O":
+        return all(map(_same, one.ravel().tolist(), other.ravel().tolist()))
+    return one.tobytes() == other.tobytes()
+
+
+def _same_sequences(one, other):
+    same_end = getattr(one, "maxlen", None) == getattr(other, "maxlen", None)
+    return same_end and len(one) == len(other) and all(map(_same, one, other))
 
 
 def _same_dicts(one, other):
@@ -60,9 +59,22 @@ def _shape(value):
     return f"{type(value).__name__} {value!r}"
 
 
+_COMPARERS = (
+    (float, _same_floats),
+    (complex, lambda one, other: _same(one.real, other.real) and _same(one.imag, other.imag)),
+    (np.ndarray, _same_arrays),
+    (np.generic, lambda one, other: one.dtype == other.dtype and one.tobytes() == other.tobytes()),
+    (dict, _same_dicts),
+    ((set, frozenset), lambda one, other: sorted(map(_shape, one)) == sorted(map(_shape, other))),
+    ((list, tuple, deque), _same_sequences),
+    # By text: 1.0 and 1.00 are equal but not the same, and a NaN differs from itself.
+    (Decimal, lambda one, other: str(one) == str(other)),
+)
+
+
 @pytest.fixture
 def same():
-    """The strict comparer: same(one, other) -> bool."""
+    """The strict comparer, a function of two values."""
     return _same
 
 
@@ -85,7 +97,7 @@ def _shared_codec():
 
 @pytest.fixture
 def round_trip(_shared_codec):
-    """round_trip(value, codec=..., known=...) -> the value after encode, join, split and decode; its type is checked."""
+    """A function that encodes, joins, splits and decodes a value, and checks the type of what comes back."""
 
     def run(value, codec=_shared_codec, known=None):
         known = known or {}

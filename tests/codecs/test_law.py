@@ -35,7 +35,7 @@ ATOMS = (
 )
 NUMPY = hnp.arrays(
     hnp.scalar_dtypes(), hnp.array_shapes(min_dims=0, min_side=0, max_side=4)
-) | hnp.scalar_dtypes().flatmap(lambda dtype: hnp.from_dtype(dtype))
+) | hnp.scalar_dtypes().flatmap(hnp.from_dtype)
 HASHABLE = st.recursive(
     ATOMS, lambda inner: st.lists(inner, max_size=3).map(tuple) | st.frozensets(inner, max_size=3), max_leaves=4
 )

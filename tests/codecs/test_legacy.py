@@ -95,5 +95,5 @@ def test_damaged_rows(kind, data, taught):
 
 def test_unregistered_type(codec):
     """The error says what to call."""
-    with pytest.raises(DecodeError, match="code 10: call spot.register_type"):
+    with pytest.raises(DecodeError, match=r"code 10: call spot\.register_type"):
         decode_legacy("FILE", msgpack.packb(msgpack.ExtType(10, b"1")), codec)

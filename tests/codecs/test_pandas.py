@@ -154,7 +154,15 @@ def test_indexes(exact):
 SCALARS = [
     *(pd.NaT, pd.NA, pd.Period("2020Q1"), pd.Period("2020", "2D"), pd.Interval(0, 1, "both")),
     *(pd.offsets.BDay(3), pd.DateOffset(months=2, days=1), pd.offsets.MonthEnd(), pd.offsets.Week(weekday=2)),
-    *(pd.offsets.Minute(5), pd.offsets.Day(2), pd.CategoricalDtype(["b", "a"], True), pd.Int64Dtype()),
+    *(
+        pd.CategoricalDtype(),
+        pd.CategoricalDtype(ordered=True),
+        pd.IntervalDtype(),
+        pd.offsets.Minute(5),
+        pd.offsets.Day(2),
+        pd.CategoricalDtype(["b", "a"], True),
+        pd.Int64Dtype(),
+    ),
     *(pd.DatetimeTZDtype("us", "Asia/Tokyo"), pd.StringDtype("python"), pd.PeriodDtype("M"), pd.SparseDtype("f8", 0.0)),
     *(pd.Interval(pd.Timestamp("2020"), pd.Timestamp("2021")), pd.IntervalDtype("i8", "left")),
 ]
@@ -199,7 +207,9 @@ def test_without_the_internals_of_pandas(frame, exact, monkeypatch):
 
     value = frame[["int", "other", "text", "tokyo", "float", "Int64"]]
     made = pandas_frames._assembled(
-        [(block.mgr_locs.as_array, block.values) for block in value._mgr.blocks], value.columns, value.index
+        [(block.mgr_locs.as_array, block.values) for block in value._mgr.blocks],  # noqa: PD011 - no frame, a block of one
+        value.columns,
+        value.index,
     )
     assert_frame_equal(made, value, check_exact=True)
     monkeypatch.undo()
@@ -232,3 +242,15 @@ def test_forged_frames(places, rows, codec):
     head = packb(ExtType(127, bytes((80,)) + inner.head))
     with pytest.raises(DecodeError):
         codec.decode(inner._replace(head=head))
+
+
+def test_attributes_are_not_dropped(codec, round_trip):
+    """An attribute that was set on a frame would be lost; the accessors that pandas caches there are no attributes."""
+    series = pd.Series(["a"])
+    assert series.str.upper().tolist() == ["A"]
+    series.__dict__["str"] = series.str  # as pandas 2 does
+    round_trip(series)
+    for value in (pd.DataFrame({"a": [1]}), series):
+        value.__dict__["note"] = "x"
+        with pytest.raises(UnsupportedTypeError, match=r"attribute note would be lost: keep it in \.attrs"):
+            codec.encode(value)

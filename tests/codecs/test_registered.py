@@ -58,7 +58,7 @@ def test_intermediate_with_large_arrays(codec, round_trip):
     codec.register(Celsius, 3, lambda c: np.asarray(c.degrees), lambda array: Celsius(array.tolist()))
     assert round_trip(Celsius(list(range(5000))), codec) == Celsius(list(range(5000)))
     before = value.degrees.copy()
-    codec.register(Celsius, 3, lambda c: c.degrees, lambda array: _zeroed(array))
+    codec.register(Celsius, 3, lambda c: c.degrees, _zeroed)
     codec.encode(value)
     assert (value.degrees == before).all()
 
@@ -137,7 +137,7 @@ def test_wrong_arguments(codec):
 def test_taken_codes_and_types(codec):
     """A code stands for one type for ever, a type has one code."""
     codec.register(Celsius, 1, _to_bytes, _from_bytes)
-    with pytest.raises(ConfigurationError, match="code 1 already stands for .*Celsius"):
+    with pytest.raises(ConfigurationError, match=r"code 1 already stands for .*Celsius"):
         codec.register(Warmer, 1, _to_bytes, _from_bytes)
     with pytest.raises(ConfigurationError, match="already registered under code 1"):
         codec.register(Celsius, 2, _to_bytes, _from_bytes)
@@ -157,7 +157,7 @@ def test_registering_again_replaces(codec, round_trip):
 def test_unregistered_code(codec):
     """Data with a code that nobody registered says what to do."""
     codec.register(Celsius, 10, _to_bytes, _from_bytes)
-    with pytest.raises(DecodeError, match="under code 10: call spot.register_type"):
+    with pytest.raises(DecodeError, match=r"under code 10: call spot\.register_type"):
         Codec().decode(codec.encode(Celsius(1)))
 
 
@@ -198,3 +198,33 @@ def test_unpicklable_instance():
     trusting = Codec(pickle_types=(Celsius,))
     with pytest.raises(UnsupportedTypeError, match=r"result\[0\] .*pickling it failed"):
         trusting.encode([Celsius(lambda: 1)])
+
+
+@pytest.mark.parametrize("native", [int, str, list, dict, float, bytes, bool, type(None)])
+def test_native_types_cannot_be_taught(codec, native):
+    """They are stored as they are: an encoder for them would never be asked."""
+    with pytest.raises(ConfigurationError, match=f"^{native.__name__} is stored as it is"):
+        codec.register(native, 1, lambda value: b"", native)
+
+
+def test_pickle_types_are_checked():
+    """Only classes, and no two that data could not tell apart."""
+    with pytest.raises(ConfigurationError, match="takes classes"):
+        Codec(pickle_types=("Celsius",))
+    with pytest.raises(ConfigurationError, match="rename one of them"):
+        Codec(pickle_types=(Celsius, type("Celsius", (), {"__qualname__": "Celsius"})))
+
+
+def test_messages_run_no_repr(codec):
+    """The repr of a value is the user's code, and may fail."""
+
+    class Silent(Celsius):
+        def __repr__(self):
+            raise RuntimeError
+
+    codec.register(Silent, 1, lambda value: b"", lambda data: Silent(0))
+    with pytest.raises(CodecError, match="<Silent> instead of <Silent>"):
+        codec.encode(Silent(1))
+    head = codec.encode(Silent(0)).head
+    with pytest.raises(DecodeError, match="cannot be decoded: ExtraData"):
+        codec.decode_head(head + head)

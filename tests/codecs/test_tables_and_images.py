@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import decimal
 import io
+import struct
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
 import scipy.sparse
-from PIL import Image
+from msgpack import ExtType, packb
+from PIL import Image, PngImagePlugin
 from polars.testing import assert_frame_equal, assert_series_equal
 
 from beautyspot.codecs import Payload
+from beautyspot.codecs.ipc_file import check_ipc_file
 from beautyspot.errors import DecodeError, UnsupportedTypeError
 
 ROWS = 300
@@ -165,3 +170,158 @@ def test_animations_are_refused(codec):
 def test_empty_image(round_trip):
     """An image may have no pixels."""
     assert round_trip(Image.new("RGB", (0, 5))).size == (0, 5)
+
+
+class _Extension(pa.ExtensionType):
+    """An extension type of a user."""
+
+    def __init__(self):
+        super().__init__(pa.int8(), "beautyspot.test")
+
+    def __arrow_ext_serialize__(self):
+        return b""
+
+    @classmethod
+    def __arrow_ext_deserialize__(cls, storage, serialized):
+        return cls()
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda array: array,
+        lambda array: pa.table({"a": array}),
+        lambda array: pa.chunked_array([array]),
+        lambda array: pa.StructArray.from_arrays([array], ["x"]),
+        lambda array: array[0],
+        lambda array: pa.schema([("a", pa.list_(array.type))]),
+        lambda array: pa.list_(array.type),
+        lambda array: pd.Series(pd.arrays.ArrowExtensionArray(array)),
+    ],
+    ids=["array", "table", "chunked", "struct", "scalar", "schema", "type", "pandas"],
+)
+def test_extension_types(wrap, codec, round_trip):
+    """An extension type never turns into its storage: it is refused, or not loaded, where it is not registered."""
+    value = wrap(pa.ExtensionArray.from_storage(_Extension(), pa.array([1, None], pa.int8())))
+    with pytest.raises(UnsupportedTypeError, match=r"^result\[0\] .*register_extension_type"):
+        codec.encode([value])
+    pa.register_extension_type(_Extension())
+    try:
+        payload = codec.encode(value)
+        restored = round_trip(value)
+    finally:
+        pa.unregister_extension_type("beautyspot.test")
+    assert restored.equals(value)
+    with pytest.raises(UnsupportedTypeError, match="would be lost"):  # Arrow drops it, registered or not
+        codec.encode(pa.dictionary(pa.int8(), _Extension()))
+    with pytest.raises(DecodeError, match="not registered here"):
+        codec.decode(payload)
+
+
+def test_scalars_of_nested_types(round_trip):
+    """Scalars that hold values."""
+    union = pa.UnionArray.from_dense(pa.array([0], pa.int8()), pa.array([0], pa.int32()), [pa.array([1])])
+    values = [
+        *(pa.scalar([1, None]), pa.scalar({"a": [1]}), pa.scalar([("k", 1)], pa.map_(pa.string(), pa.int8()))),
+        *(pa.scalar([1, 2], pa.list_(pa.int8(), 2)), union[0], pa.array(["a"]).dictionary_encode()[0]),
+    ]
+    for value in values:
+        restored = round_trip(value)
+        assert restored.equals(value)
+        assert restored.type == value.type
+
+
+FRAME = pl.DataFrame({"s": ["a" * 30, None], "c": pl.Series(["x", "y"], dtype=pl.Categorical), "l": [[1], []]})
+
+
+def _ipc():
+    file = io.BytesIO()
+    FRAME.write_ipc(file, compression="uncompressed", compat_level=pl.CompatLevel.newest())
+    return bytearray(file.getvalue())
+
+
+def _survives(codec, data):
+    head = codec.encode([2, {}, bytes(data)]).head
+    with contextlib.suppress(DecodeError):
+        codec.decode_head(packb(ExtType(127, bytes((96,)) + head)))
+
+
+def test_forged_polars_files(codec):
+    """Every length and offset in the file is checked before Polars, which would end the process, sees it."""
+    data = _ipc()
+    for position in range(0, len(data) - 8, 8):
+        for number in (-1, 2**62, -(2**63)):
+            forged = data.copy()
+            struct.pack_into("<q", forged, position, number)
+            _survives(codec, forged)
+    for position in range(0, len(data) - 4, 4):
+        forged = data.copy()
+        struct.pack_into("<i", forged, position, 2**31 - 1)
+        _survives(codec, forged)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 6, 17, 18, 100, -1, -6, -10, -100])
+def test_torn_polars_files(cut):
+    """A file that ends early is told at once."""
+    with pytest.raises(DecodeError, match="no Arrow file"):
+        check_ipc_file(memoryview(_ipc()[:cut]))
+
+
+def test_compressed_polars_files():
+    """What says how large it becomes is refused."""
+    file = io.BytesIO()
+    FRAME.write_ipc(file, compression="zstd")
+    check_ipc_file(memoryview(_ipc()))
+    with pytest.raises(DecodeError, match="compressed"):
+        check_ipc_file(memoryview(file.getvalue()))
+
+
+def test_what_formats_put_into_info(round_trip):
+    """Text with a language in a PNG, fractions in a TIFF."""
+    text = PngImagePlugin.PngInfo()
+    text.add_itxt("Title", "日本", "ja", "題")
+    for format_, options in (("PNG", {"pnginfo": text}), ("TIFF", {"dpi": (72.5, 72.5)})):
+        file = io.BytesIO()
+        _picture().save(file, format_, **options)
+        value = Image.open(io.BytesIO(file.getvalue()))
+        restored = round_trip(value)
+        assert restored == value
+        assert {key: (type(item), item) for key, item in restored.info.items()} == {
+            key: (type(item), item) for key, item in value.info.items()
+        }
+    assert restored.info["dpi"][0].denominator == value.info["dpi"][0].denominator
+    png = round_trip(PngImagePlugin.iTXt("日本", "ja", "題"))
+    assert (png, png.lang, png.tkey) == ("日本", "ja", "題")
+
+
+@pytest.mark.parametrize("format_", ["PNG", "JPEG", "GIF", "TIFF", "WEBP"])
+def test_opened_images_know_what_their_file_said(format_, round_trip):
+    """Frames, texts and tables of an opened image are there on a hit as on a miss."""
+    file = io.BytesIO()
+    _picture().save(file, format_)
+    value = Image.open(io.BytesIO(file.getvalue()))
+    restored = round_trip(value)
+    for name in ("n_frames", "is_animated", "text", "quantization", "layers", "app"):
+        assert getattr(restored, name, None) == getattr(value, name, None)
+    assert restored.tell() == 0
+    restored.seek(0)
+    if format_ == "JPEG":
+        again = io.BytesIO()
+        restored.save(again, "JPEG", quality="keep")
+        assert Image.open(again).quantization == value.quantization
+
+
+def test_attributes_of_images(round_trip, codec):
+    """Plain attributes stay with an image; others, and EXIF data changed in place, are not lost in silence."""
+    value = _picture()
+    value.note = ("x", {1: b"y"})
+    assert round_trip(value).note == ("x", {1: b"y"})
+    value.note = object()
+    with pytest.raises(UnsupportedTypeError, match="attribute note would be lost"):
+        codec.encode(value)
+    value = _picture()
+    value.getexif()[270] = "words"
+    with pytest.raises(UnsupportedTypeError, match="EXIF"):
+        codec.encode(value)
+    value.info["exif"] = value.getexif().tobytes()
+    assert dict(round_trip(value).getexif()) == {270: "words"}

@@ -6,15 +6,19 @@ import array
 import datetime as dt
 import decimal
 import fractions
+import importlib.resources
+import io
 import ipaddress
 import pathlib
 import re
+import sys
 import types
 import uuid
 from collections import Counter, OrderedDict, defaultdict, deque
 from zoneinfo import ZoneInfo
 
 import pytest
+from dateutil import tz
 
 from beautyspot.codecs import Codec
 from beautyspot.errors import UnsupportedTypeError
@@ -56,7 +60,8 @@ STANDARD = [
     *(fractions.Fraction(-3, 7), fractions.Fraction(10**30)),
     *(uuid.UUID(int=5), uuid.uuid1(), uuid.uuid4(), uuid.UUID(int=1, is_safe=uuid.SafeUUID.safe)),
     *(pathlib.Path("a/../b"), pathlib.Path(), pathlib.PurePosixPath("/x"), pathlib.PureWindowsPath("C:/x y")),
-    *(dt.datetime.min, dt.datetime.max, dt.datetime(2024, 2, 29, 1, 2, 3, 4), dt.datetime(2024, 1, 1, fold=1)),
+    *(dt.datetime.min, dt.datetime.max),  # noqa: DTZ901 - naive on purpose
+    *(dt.datetime(2024, 2, 29, 1, 2, 3, 4), dt.datetime(2024, 1, 1, fold=1)),  # noqa: DTZ001 - as above
     dt.datetime(2024, 1, 1, tzinfo=dt.UTC),
     dt.datetime(2024, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=9), "JST")),
     dt.datetime(2024, 1, 1, tzinfo=dt.timezone(-dt.timedelta(minutes=30, microseconds=1))),
@@ -166,3 +171,59 @@ def test_plain_nesting_is_deeper(round_trip):
     for _ in range(400):
         value = [value]
     assert round_trip(value) == value
+
+
+@pytest.mark.parametrize("factory", [complex, bytearray, deque, Counter, OrderedDict, defaultdict])
+def test_default_factories(factory, round_trip):
+    """Every built-in container may be a factory."""
+    restored = round_trip(defaultdict(factory, {"a": factory()}))
+    assert restored == {"a": factory()}
+    assert restored.default_factory is factory
+
+
+@pytest.mark.parametrize("kind", [OrderedDict, Counter])
+def test_attributes_of_dicts_are_not_dropped(kind, codec):
+    """A dict that carries attributes would come back without them."""
+    value = kind(a=1)
+    value.note = "x"
+    with pytest.raises(UnsupportedTypeError, match="attribute note would be lost"):
+        codec.encode(value)
+
+
+def test_zone_from_a_file_is_refused(codec):
+    """The key it was given need not be that of its content."""
+    content = importlib.resources.files("tzdata").joinpath("zoneinfo/Asia/Tokyo").read_bytes()
+    value = ZoneInfo.from_file(io.BytesIO(content), key="Europe/Berlin")
+    with pytest.raises(UnsupportedTypeError, match="read from a file"):
+        codec.encode(value)
+
+
+def test_debug_patterns_are_refused(codec, capsys):
+    """Compiling one prints, and without the flag it would be another pattern."""
+    value = re.compile("a", re.DEBUG)
+    capsys.readouterr()
+    with pytest.raises(UnsupportedTypeError, match="DEBUG"):
+        codec.encode(value)
+
+
+def test_arrays_of_the_other_byte_order(monkeypatch, codec):
+    """A machine of either byte order reads what the other one stored."""
+    value = array.array("i", [1, -2])
+    head = codec.encode(value).head
+    monkeypatch.setattr(sys, "byteorder", "big" if sys.byteorder == "little" else "little")
+    other = codec.decode_head(head)
+    other.byteswap()
+    assert other == value
+    assert codec.decode_head(codec.encode(value).head) == value
+
+
+def test_offsets_of_dateutil(round_trip, codec):
+    """Web clients and dateutil's parser make them; its zones of files and of this machine are refused."""
+    for zone in (tz.tzutc(), tz.tzoffset("X", 3600), tz.tzoffset(None, -90)):
+        restored = round_trip(dt.datetime(2024, 1, 1, tzinfo=zone))
+        assert type(restored.tzinfo) is type(zone)
+        assert restored.tzinfo == zone
+        assert restored.tzname() == zone.tzname(None)
+    for zone in (tz.tzlocal(), tz.gettz("Europe/Berlin")):
+        with pytest.raises(UnsupportedTypeError, match=r"result\[0\]\.tzinfo .*zoneinfo"):
+            codec.encode([dt.datetime(2024, 1, 1, tzinfo=zone)])
