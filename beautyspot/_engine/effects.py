@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 __all__ = ["Blocking", "Effect", "Invoke", "Join", "Raised", "Returned", "Sleep"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Blocking:
     """Call a store and send back what it returns. A `slow` call would hold up an event loop: a network, a big file."""
 
@@ -40,14 +40,14 @@ class Invoke:
 Effect: TypeAlias = Blocking | Sleep | Join | Invoke
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Returned:
     """The user's code returned."""
 
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Raised:
     """The user's code raised an `Exception`; as a value, because a generator changes a StopIteration."""
 
