@@ -15,10 +15,11 @@ Rules for everything in this file:
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
+from operator import attrgetter
 from typing import NamedTuple
 
-__all__ = ["Holes", "Slot", "fill", "free", "grant_at", "reserve", "steady"]
+__all__ = ["Holes", "Slot", "ahead", "fill", "free", "grant_at", "reserve", "steady"]
 
 
 class Slot(NamedTuple):
@@ -65,27 +66,37 @@ def grant_at(start: float, now: float, rate: float, burst: float = 0.0) -> float
     return max(now, start - burst / rate)
 
 
+def ahead(holes: Holes, now: float) -> Holes:
+    """Return the holes, or parts of holes, that lie ahead of now."""
+    if not holes or holes[0].start >= now:
+        return holes
+    holes = holes[bisect_right(holes, now, key=attrgetter("end")) :]
+    if holes and holes[0].start < now:
+        return (Slot(now, holes[0].end), *holes[1:])
+    return holes
+
+
 def fill(holes: Holes, now: float, length: float) -> tuple[Holes, Slot | None]:
     """Take a slot from the first hole that is long enough.
 
     Args:
         holes: Slots that were given back.
-        now: The present; holes or parts of holes that lie before it are gone.
+        now: The present; what lies before it is gone.
         length: Seconds that the slot needs.
 
     Returns:
         The holes that are left, and the slot, or None if no hole is long enough.
     """
-    live = tuple(Slot(max(hole.start, now), hole.end) for hole in holes if hole.end > now)
-    for index, hole in enumerate(live):
-        # A request that costs what the hole was left by must fit, whatever the rounding of start + length.
-        slack = 4 * math.ulp(hole.end)
-        if hole.end - hole.start >= length - slack:
-            end = hole.start + length
-            if end >= hole.end - slack:
-                return live[:index] + live[index + 1 :], hole
-            return (*live[:index], Slot(end, hole.end), *live[index + 1 :]), Slot(hole.start, end)
-    return live, None
+    holes = ahead(holes, now)
+    # A request that costs what the hole was left by must fit, whatever the rounding of start + length.
+    slack = 4 * math.ulp(holes[-1].end) if holes else 0.0
+    for index, (start, end) in enumerate(holes):
+        if end - start >= length - slack:
+            if start + length >= end - slack:
+                return holes[:index] + holes[index + 1 :], Slot(start, end)
+            rest = Slot(start + length, end)
+            return (*holes[:index], rest, *holes[index + 1 :]), Slot(start, rest.start)
+    return holes, None
 
 
 def free(tat: float, holes: Holes, slot: Slot) -> tuple[float, Holes]:

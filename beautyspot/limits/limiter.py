@@ -1,4 +1,11 @@
-"""One process's rate limit, shared by all its threads, tasks and event loops."""
+"""One process's rate limit, shared by all its threads, tasks and event loops.
+
+Rules:
+
+- A place in the queue is a slot of the timeline, fixed on arrival; see `gcra`.
+- Places are left late: an event loop was blocked, the process was stopped, another limit was stricter. Then many waits
+  are over at once. So who waited asks again (`confirm`), and goes only if that keeps the pace with those that went.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +21,12 @@ from numbers import Integral, Real
 from typing import Any, Self
 
 from beautyspot.errors import LimitError
-from beautyspot.limits.gcra import Holes, Slot, fill, free, grant_at, reserve, steady
+from beautyspot.limits.gcra import Holes, Slot, ahead, fill, free, grant_at, reserve, steady
 
 __all__ = ["Limiter", "LimiterState", "Reservation", "evaluate_cost", "validate_cost"]
+
+
+_LATENESS = 0.1  # seconds that a wake-up may be late before others have to make up for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +58,13 @@ class Reservation(float):
         grant: When they are granted, on the limiter's own clock.
         slot: The place in the queue; None for what is free.
         kept: Whether it was not refunded.
+        counted: The busy period in which its tokens were counted as gone; 0 before that.
     """
 
-    __slots__ = ("cost", "grant", "kept", "slot")
+    __slots__ = ("cost", "counted", "grant", "kept", "slot")
 
     cost: float
+    counted: int
     grant: float
     kept: bool
     slot: Slot | None
@@ -60,7 +72,7 @@ class Reservation(float):
     def __new__(cls, wait: float, cost: float = 0.0, grant: float = 0.0, slot: Slot | None = None) -> Self:
         """Make the float and hang the facts on it."""
         self = super().__new__(cls, wait)
-        self.cost, self.grant, self.slot, self.kept = cost, grant, slot, True
+        self.cost, self.grant, self.slot, self.kept, self.counted = cost, grant, slot, True, 0
         return self
 
 
@@ -111,7 +123,9 @@ class Limiter:
         self._lock = threading.Lock()
         self._seen = -math.inf
         self._offset = 0.0
-        self._tat = -math.inf
+        self._tat = -math.inf  # where the last slot ends
+        self._left = -math.inf  # where the tokens of those that went are worked off
+        self._busy = 0  # number of the period since `_left` last lay in the past
         self._holes: Holes = ()
         self._queue: list[tuple[float, int, Reservation]] = []  # by moment of grant; refunded ones go when they surface
         self._arrivals = 0
@@ -143,7 +157,8 @@ class Limiter:
             cost: Tokens, zero or more. Zero is free and never waits.
 
         Returns:
-            Seconds to wait from now; 0.0 means go. Hand it to `refund` if the wait is broken off.
+            Seconds to wait from now; 0.0 means go. Hand it to `confirm` when they are over, to `refund` if the wait is
+            broken off.
 
         Raises:
             LimitError: The cost is no usable number, or above `tpm`: it could never be granted.
@@ -164,10 +179,38 @@ class Limiter:
             grant = grant_at(slot.start, now, self._rate, self.burst)
             reservation = Reservation(grant - now, tokens, grant, slot)
             if grant > now:
-                self._arrivals += 1
-                self._waiting += 1
-                heappush(self._queue, (grant, self._arrivals, reservation))
+                self._enqueue(reservation)
+            else:
+                self._count(reservation, now)
             return reservation
+
+    def confirm(self, reservation: float) -> float:
+        """Ask, when the wait is over, whether the request may go.
+
+        It may, at once, unless the wait took much longer than it was meant to.
+
+        Args:
+            reservation: What `reserve` returned.
+
+        Returns:
+            0.0 for go, or the seconds that are still to wait; then ask again.
+        """
+        if not isinstance(reservation, Reservation) or reservation.slot is None:
+            return 0.0
+        with self._lock:
+            now = self._now()
+            if reservation.counted and now <= reservation.grant + _LATENESS:
+                return 0.0
+            due = max(now, reservation.grant)
+            self._uncount(reservation)
+            start = self._count(reservation, due)
+            self._tat = max(self._tat, self._left - _LATENESS)  # who comes now goes behind
+            go = grant_at(start, due, self._rate, self.burst)
+            if go - due <= _LATENESS:
+                return 0.0
+            reservation.grant = go
+            self._enqueue(reservation)
+            return go - now
 
     def refund(self, cost: float, reservation: float | None = None) -> None:
         """Give the place of a wait that was broken off back; those who come next may have it.
@@ -197,14 +240,17 @@ class Limiter:
         Raises:
             LimitError: As in `reserve`.
         """
-        wait = self.reserve(cost)
-        if wait > 0:
-            try:
+        reservation = self.reserve(cost)
+        wait, waited = float(reservation), 0.0
+        try:
+            while wait > 0:
                 self._sleep(wait)
-            except BaseException:
-                self.refund(cost, wait)
-                raise
-        return float(wait)
+                waited += wait
+                wait = self.confirm(reservation)
+        except BaseException:
+            self.refund(cost, reservation)
+            raise
+        return waited
 
     async def acquire_async(self, cost: float = 1.0) -> float:
         """Wait in this task until `cost` tokens are granted; cancelling the task gives them back.
@@ -215,24 +261,24 @@ class Limiter:
         Raises:
             LimitError: As in `reserve`.
         """
-        wait = self.reserve(cost)
-        if wait > 0:
-            try:
+        reservation = self.reserve(cost)
+        wait, waited = float(reservation), 0.0
+        try:
+            while wait > 0:
                 await self._pausing()(wait)
-            except BaseException:
-                self.refund(cost, wait)
-                raise
-        return float(wait)
+                waited += wait
+                wait = self.confirm(reservation)
+        except BaseException:
+            self.refund(cost, reservation)
+            raise
+        return waited
 
     def state(self) -> LimiterState:
         """Return how things stand now."""
         with self._lock:
             now = self._now()
-            start = max(self._tat, now)
-            if self._holes:
-                self._holes, _ = fill(self._holes, now, math.inf)
-            if self._holes:
-                start = self._holes[0].start
+            self._holes = ahead(self._holes, now)
+            start = self._holes[0].start if self._holes else max(self._tat, now)
             wait = grant_at(start, now, self._rate, self.burst) - now
             return LimiterState(self.name, self.tpm, self.burst, wait, self._waiting, self._granted)
 
@@ -255,11 +301,33 @@ class Limiter:
             self._waiting -= heappop(self._queue)[2].kept
         return now
 
+    def _count(self, reservation: Reservation, due: float) -> float:
+        """Count a request that wants to go at `due` among those that went; return where the pace has it begin."""
+        if self._left < due:
+            self._left = due
+            self._busy += 1
+        start = self._left
+        self._left += reservation.cost / self._rate
+        reservation.counted = self._busy
+        return start
+
+    def _uncount(self, reservation: Reservation) -> None:
+        if reservation.counted == self._busy:  # else its tokens were worked off long ago
+            self._left -= reservation.cost / self._rate
+        reservation.counted = 0
+
+    def _enqueue(self, reservation: Reservation) -> None:
+        self._arrivals += 1
+        self._waiting += 1
+        heappush(self._queue, (reservation.grant, self._arrivals, reservation))
+
     def _release(self, reservation: Reservation, now: float) -> None:
         if reservation.slot is None or not reservation.kept:
             return
         reservation.kept = False
-        self._waiting -= reservation.grant > now
+        if reservation.grant > now:
+            self._waiting -= 1
+            self._uncount(reservation)
         self._granted -= reservation.cost
         self._tat, self._holes = free(self._tat, self._holes, reservation.slot)
 
