@@ -253,28 +253,44 @@ class Engine:
         try:
             self.recorder.save(self.db)
         except StoreError as error:
-            self.warn(f"statistics are not saved: {error}")
+            self.warn(f"statistics are not saved: {error}", cause=str(error))
             return False
         return True
 
     # problems
 
-    def problem(self, message: str, error: Exception, category: type[SpotWarning] = SpotWarning) -> None:
-        """Warn that the cache could not do its work (strict: raise)."""
+    def problem(
+        self,
+        message: str,
+        error: Exception,
+        category: type[SpotWarning] = SpotWarning,
+        *,
+        key: str | None = None,
+    ) -> None:
+        """Warn that the cache could not do its work (strict: raise).
+
+        Args:
+            message: What was not done.
+            error: Why.
+            category: Of the warning.
+            key: The entry that the problem is about; None if it is a store's.
+        """
         if self.strict:
             raise error
-        self.warn(message, category)
+        own = isinstance(error, CodecError | KeyingError)  # of a value or argument: to be said of each function
+        self.warn(message, category, cause=message if own else f"{key or ''}{error}")
 
     def not_stored(self, name: str, reason: str, error: Exception) -> str:
         """Warn that a result was not saved (strict: raise) and return the reason."""
         self.problem(f"{name}: the result was returned but not stored: {reason}", error, NotStoredWarning)
         return reason
 
-    def warn(self, message: str, category: type[SpotWarning] = SpotWarning) -> None:
-        """Warn once about each problem, at the user's line."""
-        if message in self._warned:
+    def warn(self, message: str, category: type[SpotWarning] = SpotWarning, *, cause: str | None = None) -> None:
+        """Warn once about each cause, at the user's line: a store that is down is met at every turn of every call."""
+        known = cause or message
+        if known in self._warned:
             return
-        self._warned.add(message)
+        self._warned.add(known)
         warnings.warn(message, category, stacklevel=_frames_to_user())
 
     def after_fork(self) -> None:

@@ -71,8 +71,8 @@ def call(engine: Engine, request: Request) -> Flow:
 def _find(engine: Engine, request: Request, *, absent: bool = False) -> Generator[Effect, Any, Outcome | None]:
     """Return a hit, or None; whatever is wrong with the row or its blob is a miss and one warning."""
     started = time.perf_counter()
+    row: Row | None = None
     try:
-        row: Row | None = None
         if not absent:
             row = yield Blocking(partial(engine.db.get, request.key), engine.db.remote)
         if row is None:
@@ -83,7 +83,8 @@ def _find(engine: Engine, request: Request, *, absent: bool = False) -> Generato
         load = partial(restore, row, codec=engine.codec, storage=engine.storage, known=request.known())
         restored = yield Blocking(load, row.result_type in {"SPOT_BLOB", "FILE"})
     except Exception as error:  # whatever the stores or the stored bytes do, the user's code can still run
-        engine.problem(f"{request.name}: a stored result could not be used and is computed again: {error}", error)
+        message = f"{request.name}: a stored result could not be used and is computed again: {error}"
+        engine.problem(message, error, key=request.key if row is not None else None)
         return None
     return _hit(engine, request, restored, row.duration, started)
 
