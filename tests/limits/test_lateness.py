@@ -141,6 +141,14 @@ def test_second_wait_that_is_broken_off_is_given_back(clock):
     assert limiter.confirm(late) == 0.0
 
 
+def test_clock_that_stepped_back_during_the_wait(clock):
+    """A wait that is over by true time is over, whatever the clock says and whoever went before."""
+    limiter = Limiter(60, clock=clock)
+    waits = [limiter.reserve(1) for _ in range(4)]
+    for wait in reversed(waits[1:]):
+        assert limiter.confirm(wait) == 0.0
+
+
 def test_what_needs_no_confirmation():
     """A plain number, a free request and one that went at once may go."""
     limiter = Limiter(60, clock=lambda: 0.0)
