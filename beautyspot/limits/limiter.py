@@ -206,8 +206,8 @@ class Limiter:
             start = self._count(reservation, due)
             self._tat = max(self._tat, self._left - _LATENESS)  # who comes now goes behind
             go = grant_at(start, due, self._rate, self.burst)
-            # A wait that ended before its time by this clock, which then stepped back, was not too long.
-            if now < due or go - due <= _LATENESS:
+            # A wait that ended long before its time by this clock, which then stepped back, was not too long.
+            if due - now > _LATENESS or go - due <= _LATENESS:
                 return 0.0
             reservation.grant = go
             self._enqueue(reservation)
