@@ -180,7 +180,7 @@ def main() -> int:
     if wrong:
         print("\nThe second run should have hit everywhere, but:", *wrong, sep="\n  ")
         return 1
-    print("\nThe second run hit everywhere. Open the notebook: jupyter lab notebooks/quickstart.ipynb")
+    print("\nThe second run hit everywhere. Now open the notebook in Jupyter, and run it twice yourself.")
     return 0
 
 
