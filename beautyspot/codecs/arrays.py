@@ -178,9 +178,7 @@ def _decode_array(state: Decoding, data: bytes) -> NDArray[Any]:
 def _from_items(dtype: np.dtype[Any], items: object, count: int) -> NDArray[Any]:
     if type(items) is not list or len(items) != count:
         raise DecodeError("stored data has an array whose items do not fill its shape")
-    array = np.empty(count, dtype=object)
-    for number, item in enumerate(items):  # one by one: assigning a list of lists would spread it over dimensions
-        array[number] = item
+    array = np.fromiter(items, dtype=object, count=count)  # one by one: a list of lists is not spread over dimensions
     return array if dtype.kind == "O" else array.astype(dtype)
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 from msgpack import ExtType
 
 from beautyspot.codecs import tags
+from beautyspot.codecs.arrow_ipc import check_ipc_stream
 from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused
 from beautyspot.errors import DecodeError
 
@@ -62,7 +63,9 @@ def _inside(kind: Any) -> list[Any]:
 
 def _opened(state: Decoding, data: bytes) -> Any:
     unresolved, place = state.unpack(data)
-    reader = pa.ipc.open_stream(pa.py_buffer(state.take(place)))
+    stream = state.take(place)
+    check_ipc_stream(stream)
+    reader = pa.ipc.open_stream(pa.py_buffer(stream))
     if _unresolved(reader.schema) != unresolved:
         raise DecodeError("stored data has an Arrow extension type that is not registered here: register it first")
     return reader

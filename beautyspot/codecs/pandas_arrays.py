@@ -123,6 +123,8 @@ def _build_arrow(chunks: Any) -> Any:
 
 
 def _build_intervals(left: Any, right: Any, closed: str) -> Any:
+    if isinstance(left, pd.RangeIndex) or isinstance(right, pd.RangeIndex):
+        raise DecodeError("stored data has intervals whose sides are no arrays")  # a range may claim any length
     return pd.arrays.IntervalArray.from_arrays(left, right, closed=closed)
 
 
@@ -134,6 +136,10 @@ _MASKED_DTYPES: dict[str, Any] = {
         *(pd.Float32Dtype(), pd.Float64Dtype(), pd.BooleanDtype()),
     )
 }
+
+
+def _side(index: Any) -> Any:
+    return pd.Index(index.to_numpy()) if isinstance(index, pd.RangeIndex) else index
 
 
 def _describe_masked(values: Any) -> list[Any]:
@@ -152,7 +158,7 @@ _DESCRIBE: dict[type, Callable[[Any], list[Any]]] = {
     pd.arrays.StringArray: _describe_strings,
     pd.arrays.ArrowStringArray: _describe_arrow_strings,
     pd.arrays.ArrowExtensionArray: lambda values: ["arrow", values._pa_array],  # noqa: SLF001 - as above
-    pd.arrays.IntervalArray: lambda values: ["intervals", values.left, values.right, values.closed],
+    pd.arrays.IntervalArray: lambda values: ["intervals", *map(_side, (values.left, values.right)), values.closed],
     pd.arrays.SparseArray: _describe_sparse,
 }
 

@@ -18,7 +18,7 @@ from msgpack import ExtType
 
 from beautyspot.codecs import pandas_scalars, tags
 from beautyspot.codecs.pandas_arrays import ARRAY_TYPES, build, describe
-from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, refuse_attributes
+from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused, refuse_attributes
 from beautyspot.errors import DecodeError
 
 pd: Any = import_module("pandas")  # untyped: the stubs leave out what pickling pandas' data takes
@@ -37,6 +37,9 @@ _INDEXES: tuple[type, ...] = (
     pd.IntervalIndex,
     pd.CategoricalIndex,
 )
+_MAX_COLUMNS = 1 << 24
+"""A range of labels takes no room in the data and all the memory when it is counted out."""
+
 _WITH_FREQ = (pd.DatetimeIndex, pd.TimedeltaIndex)
 
 
@@ -125,6 +128,8 @@ def _decode_array(state: Decoding, data: bytes) -> Any:
 
 
 def _encode_frame(state: Encoding, value: Any) -> ExtType:
+    if value.shape[1] > _MAX_COLUMNS:
+        raise Refused(value, f"it has more than {_MAX_COLUMNS} columns: return it transposed")
     blocks = [[place, describe(values, value)] for place, values in _blocks_of(value)]
     return state.ext(_FRAME, [blocks, value.columns, value.index, *_extras(value)])
 
@@ -140,6 +145,8 @@ def _decode_frame(state: Decoding, data: bytes) -> Any:
     described, columns, index, attrs, duplicates = state.unpack(data)
     if not _is_index(columns) or not _is_index(index):
         raise DecodeError("stored data has a frame without an index")
+    if len(columns) > _MAX_COLUMNS:
+        raise DecodeError(f"stored data has a frame of {len(columns)} columns")
     blocks = [(np.arange(len(columns))[place], build(content)) for place, content in described]
     places = np.concatenate([place for place, _ in blocks]) if blocks else np.empty(0, np.intp)
     if not np.array_equal(np.sort(places), np.arange(len(columns))):

@@ -1,7 +1,8 @@
 """Polars frames and series, as an Arrow IPC file; columns of Python objects cell by cell.
 
 What was written is compared with what would be read in names and types at save, because not every type of every Polars
-version has an exact Arrow form. Refused: lazy frames, and objects nested in other types.
+version has an exact Arrow form. Lossy: the note that a column is known to be sorted, and how it is split into chunks.
+Refused: lazy frames, and objects nested in other types.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import polars as pl
 from msgpack import ExtType
 
 from beautyspot.codecs import tags
-from beautyspot.codecs.ipc_file import check_ipc_file
+from beautyspot.codecs.arrow_ipc import check_ipc_file
 from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused
 from beautyspot.errors import DecodeError
 

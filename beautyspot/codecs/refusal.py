@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from datetime import datetime, time
+from datetime import datetime, time, tzinfo
 from typing import Any
 
 from beautyspot.codecs.state import MAX_DEPTH, Refused
@@ -43,8 +43,6 @@ _BY_TYPE: dict[str, str] = {
     "tuple_iterator": _DRAIN,
     "time.struct_time": "return tuple(value), or datetime.datetime(*value[:6])",
     "numpy.memmap": "return numpy.array(value), which is in memory",
-    "dateutil.tz.tz.tzfile": "use zoneinfo.ZoneInfo(name)",
-    "dateutil.tz.tz.tzlocal": "it is another zone on another machine: use zoneinfo.ZoneInfo(name)",
     "polars.lazyframe.frame.LazyFrame": "return lazy_frame.collect()",
 }
 _BY_MODULE: dict[str, str] = {
@@ -64,6 +62,7 @@ _BY_MODULE: dict[str, str] = {
 _HIDDEN = "\0"  # the step into what a reader of the message cannot see: there the path ends
 _LIBRARIES = frozenset({"numpy", "pandas", "polars", "pyarrow", "PIL", "scipy"})
 _BASES: tuple[tuple[type, str], ...] = (
+    (tzinfo, "it cannot be found again by a name: use zoneinfo.ZoneInfo(name) or datetime.timezone"),
     (BaseException, "exceptions are not stored: raise it, or return its text"),
     (dict, "it would come back as a plain dict: return dict(value), or call spot.register_type(...)"),
     (list, "it would come back as a plain list: return list(value), or call spot.register_type(...)"),

@@ -1,7 +1,8 @@
-"""Time zones of pytz, which pandas 2 uses: by name, as pytz itself looks them up."""
+"""Time zones of pytz, which pandas 2 uses: by name, as pytz itself looks them up, with the offset if it is one."""
 
 from __future__ import annotations
 
+import datetime as dt
 from importlib import import_module
 from typing import Any
 
@@ -16,25 +17,46 @@ pytz: Any = import_module("pytz")  # untyped: it publishes no types
 __all__ = ["DECODERS", "find"]
 
 _ZONE = tags.PYTZ
+_FIXED = type(pytz.FixedOffset(1))
 
 
 def find(cls: type) -> EncodeFn | None:
     """Return the handler of pytz's zone classes, which it makes one by one."""
-    return _encode if issubclass(cls, pytz.tzinfo.BaseTzInfo) else None
+    return _encode if issubclass(cls, (pytz.tzinfo.BaseTzInfo, _FIXED)) else None
 
 
 def _encode(state: Encoding, value: Any) -> ExtType:
-    if value.zone is None or pytz.timezone(value.zone) is not value:
-        raise Refused(value, "one offset of a pytz zone cannot be stored: use zoneinfo.ZoneInfo")
-    return state.ext(_ZONE, value.zone)
+    # The arguments of its own pickling: none for UTC, minutes, a name, or a name and one of the zone's offsets.
+    document = list(value.__reduce__()[1])
+    if _found(document) is not value:
+        raise Refused(value, "pytz finds another zone by its name: use zoneinfo.ZoneInfo")
+    return state.ext(_ZONE, document)
 
 
 def _decode(state: Decoding, data: bytes) -> Any:
-    name = state.unpack(data)
-    try:
-        return pytz.timezone(name)
-    except pytz.UnknownTimeZoneError as error:
-        raise DecodeError(f"pytz knows no time zone {name!r}") from error
+    document = state.unpack(data)
+    found = _found(document)
+    if found is None:
+        raise DecodeError(f"pytz knows no time zone {document!r}")
+    return found
+
+
+def _found(document: list[Any]) -> Any:
+    match document:
+        case []:
+            return pytz.utc
+        case [int(minutes)]:
+            return pytz.FixedOffset(minutes)
+        case [str(name), *rest] if name in pytz.all_timezones_set:
+            zone = pytz.timezone(name)
+            return _offset_of(zone, *rest) if rest else zone
+    return None
+
+
+def _offset_of(zone: Any, offset: int, dst: int, name: str) -> Any:
+    """Return the part of a zone with this offset and name: what `zone.localize` puts into a datetime."""
+    key = dt.timedelta(seconds=offset), dt.timedelta(seconds=dst), name
+    return zone._tzinfos.get(key)  # noqa: SLF001 - the public way adds what it does not find
 
 
 DECODERS: dict[int, DecodeFn] = {_ZONE: _decode}

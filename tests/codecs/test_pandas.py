@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from msgpack import ExtType, packb
 from pandas.testing import (
     assert_extension_array_equal,
     assert_frame_equal,
@@ -234,14 +235,10 @@ def test_subclasses_are_refused(codec):
 )
 def test_forged_frames(places, rows, codec):
     """Columns that are missing, double or of another length never reach pandas' unchecked loops."""
-    from msgpack import ExtType, packb
-
     values = np.zeros((1, 2))
     document = [[[place, ["numpy", values]] for place in places], pd.Index(["a", "b"]), pd.RangeIndex(rows), {}, True]
-    inner = codec.encode(document)
-    head = packb(ExtType(127, bytes((80,)) + inner.head))
     with pytest.raises(DecodeError):
-        codec.decode(inner._replace(head=head))
+        codec.decode(_forged(codec, 80, document))
 
 
 def test_attributes_are_not_dropped(codec, round_trip):
@@ -254,3 +251,27 @@ def test_attributes_are_not_dropped(codec, round_trip):
         value.__dict__["note"] = "x"
         with pytest.raises(UnsupportedTypeError, match=r"attribute note would be lost: keep it in \.attrs"):
             codec.encode(value)
+
+
+def _forged(codec, tag, document):
+    inner = codec.encode(document)
+    return inner._replace(head=packb(ExtType(127, bytes((tag,)) + inner.head)))
+
+
+def test_ranges_claim_no_memory(codec):
+    """A range takes a few bytes in the data: it is never counted out on its word."""
+    endless = pd.RangeIndex(1 << 40)
+    empty = np.zeros((1 << 40, 0))
+    for payload in (
+        _forged(codec, 80, [[[slice(0, 1 << 40), ["numpy", empty]]], endless, pd.RangeIndex(0), {}, True]),
+        _forged(codec, 83, [0, ["intervals", endless, endless, "left"]]),
+    ):
+        with pytest.raises(DecodeError):
+            codec.decode(payload)
+
+
+def test_intervals_over_a_range(round_trip):
+    """The sides of an interval array may be a range, which pandas itself cannot take a cell of."""
+    restored = round_trip(pd.arrays.IntervalArray.from_arrays(pd.RangeIndex(3), pd.RangeIndex(1, 4)))
+    assert restored.left.tolist() == [0, 1, 2]
+    assert restored[0] == pd.Interval(0, 1)

@@ -18,8 +18,8 @@ from msgpack import ExtType, packb
 from PIL import Image, PngImagePlugin
 from polars.testing import assert_frame_equal, assert_series_equal
 
-from beautyspot.codecs import Payload
-from beautyspot.codecs.ipc_file import check_ipc_file
+from beautyspot.codecs import Payload, tags
+from beautyspot.codecs.arrow_ipc import check_ipc_file
 from beautyspot.errors import DecodeError, UnsupportedTypeError
 
 ROWS = 300
@@ -325,3 +325,31 @@ def test_attributes_of_images(round_trip, codec):
         codec.encode(value)
     value.info["exif"] = value.getexif().tobytes()
     assert dict(round_trip(value).getexif()) == {270: "words"}
+
+
+def test_compressed_arrow_streams(codec):
+    """A small stream may not become a large table."""
+    table = pa.table({"a": np.zeros(100_000)})
+    for options in (None, pa.ipc.IpcWriteOptions(compression="zstd")):
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema, options=options) as writer:
+            writer.write_table(table)
+        inner = codec.encode([0, sink.getvalue().to_pybytes()]).head
+        head = packb(ExtType(127, bytes((tags.ARROW,)) + inner))
+        if options is None:
+            assert codec.decode_head(head).equals(table)
+        else:
+            with pytest.raises(DecodeError, match="compressed"):
+                codec.decode_head(head)
+
+
+@pytest.mark.parametrize("cut", [1, 4, 8, 9, 40, 200, -9, -20])
+def test_torn_arrow_streams(cut, codec):
+    """A stream that ends early is an error."""
+    sink = pa.BufferOutputStream()
+    table = pa.table({"a": [1, None], "d": pa.array(["x", "y"]).dictionary_encode()})
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    inner = codec.encode([0, sink.getvalue().to_pybytes()[:cut]]).head
+    with pytest.raises(DecodeError):
+        codec.decode_head(packb(ExtType(127, bytes((tags.ARROW,)) + inner)))

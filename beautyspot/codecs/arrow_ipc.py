@@ -1,4 +1,4 @@
-"""A check of Arrow IPC files before a reader that trusts them: Polars ends the process when a length lies.
+"""A check of Arrow IPC data before a reader that trusts it: Polars ends the process when a length lies.
 
 Only what allocates or moves a pointer is read: the footer's blocks, and the nodes and buffers of each batch. The layout
 is FlatBuffers, in which a table finds its fields through a table of offsets. Compressed buffers are refused: they say
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from beautyspot.errors import DecodeError
 
-__all__ = ["check_ipc_file"]
+__all__ = ["check_ipc_file", "check_ipc_stream"]
 
 _MAGIC = b"ARROW1"
 _BLOCK = struct.Struct("<qiiq")  # offset in the file, size of the message, padding, size of the body
@@ -22,10 +22,10 @@ _CONTINUATION = b"\xff\xff\xff\xff"
 
 # The places of the fields in Arrow's File.fbs and Message.fbs.
 _FOOTER_SCHEMA, _FOOTER_DICTIONARIES, _FOOTER_BATCHES = 1, 2, 3
-_MESSAGE_KIND, _MESSAGE_HEADER = 1, 2
+_MESSAGE_KIND, _MESSAGE_HEADER, _MESSAGE_BODY = 1, 2, 3
 _DICTIONARY_DATA = 1
 _BATCH_LENGTH, _BATCH_NODES, _BATCH_BUFFERS, _BATCH_COMPRESSION = range(4)
-_KIND_DICTIONARY, _KIND_BATCH = 2, 3
+_KIND_SCHEMA, _KIND_DICTIONARY, _KIND_BATCH = 1, 2, 3
 
 
 def check_ipc_file(data: memoryview) -> None:
@@ -41,6 +41,40 @@ def check_ipc_file(data: memoryview) -> None:
         _check(data)
     except (struct.error, IndexError) as error:
         raise DecodeError(f"stored data is no Arrow file: {error}") from error
+
+
+def check_ipc_stream(data: memoryview) -> None:
+    """Raise unless every batch of an Arrow IPC stream stays inside it and is not compressed.
+
+    Args:
+        data: The whole stream.
+
+    Raises:
+        DecodeError: A length points outside, or a buffer is compressed.
+    """
+    try:
+        place = 0
+        while place < data.nbytes and (length := _number("<i", data, place + 4)):
+            start, place = place, place + 8 + length
+            message = data[start:place]
+            kind, body = _described(message)
+            if kind != _KIND_SCHEMA:
+                _check_message(message, kind, body)
+            place += body
+            if not start < place <= data.nbytes:
+                raise _broken("a message is longer than the stream")
+    except (struct.error, IndexError) as error:
+        raise DecodeError(f"stored data is no Arrow stream: {error}") from error
+
+
+def _described(message: memoryview) -> tuple[int, int]:
+    """Return the kind of a message and the size of its body."""
+    table = _root(message[8:])
+    kind, body = table.place(_MESSAGE_KIND), table.place(_MESSAGE_BODY)
+    return (
+        0 if kind is None else _number("<B", table.data, kind),
+        0 if body is None else _number("<q", table.data, body),
+    )
 
 
 def _check(data: memoryview) -> None:
@@ -64,9 +98,8 @@ def _check_message(data: memoryview, kind: int, body: int) -> None:
     if data[:4] != _CONTINUATION or not 0 <= _number("<i", data, 4) <= data.nbytes - 8:
         raise _broken("a message is longer than its block")
     message = _root(data[8:])
-    place = message.place(_MESSAGE_KIND)
     header = message.table(_MESSAGE_HEADER)
-    if place is None or data[8:][place] != kind or header is None:
+    if _described(data)[0] != kind or header is None:
         raise _broken("a message is of another kind than the footer says")
     batch = header.table(_DICTIONARY_DATA) if kind == _KIND_DICTIONARY else header
     if batch is None or batch.place(_BATCH_COMPRESSION) is not None:
