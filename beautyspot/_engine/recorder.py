@@ -95,10 +95,11 @@ class Recorder:
         return bool(self.hits or self.runs or self._unsaved)
 
     def discard(self) -> None:
-        """Forget what is not saved: in a forked child, whose parent will save it."""
+        """Start at zero: in a forked child, whose parent will save what happened before."""
         self._lock = Lock()
         self.hits.clear()
         self.runs.clear()
+        self.since_start = {}
         self._unsaved, self._unsaved_hits = {}, Counter()
 
     def _add(self, name: str, tally: Tally) -> None:
