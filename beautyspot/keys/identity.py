@@ -129,7 +129,8 @@ def _any_function(value: types.FunctionType) -> object:
     if str(value.__globals__.get("__name__")).partition(".")[0] == "beautyspot":
         return [tags.MARKED, _marked(value)]
     if is_user_code(value):
-        return [tags.FUNCTION, _function(value)]
+        own = {name: value.__dict__[name] for name in sorted(value.__dict__) if not name.startswith("__")}
+        return [tags.FUNCTION, _function(value), *([own] if own else [])]
     return [tags.LIBRARY_FUNCTION, _library_function(value)]
 
 

@@ -19,10 +19,10 @@ from blake3 import blake3
 
 from beautyspot.errors import ConfigurationError, KeyingError, UnhashableError
 from beautyspot.keys import tags
-from beautyspot.keys.arguments import compile_values, parameters_of
+from beautyspot.keys.arguments import AS_CALLED, LEFT_OUT, compile_values, parameters_of
 from beautyspot.keys.buffers import DIGEST_SIZE, digest_bytes
 from beautyspot.keys.canonical import digest, encode, exact_plain, is_bulk, pack_document
-from beautyspot.keys.refusal import Refusal
+from beautyspot.keys.refusal import REMEDY, Refusal
 from beautyspot.keys.source import CodeIdentity, code_identity
 
 __all__ = ["KeyMaker", "KeyParts", "compile_key"]
@@ -67,7 +67,7 @@ class KeyMaker:
     __slots__ = ("_all_names", "_bind_all", "_head", "_is_custom", "_values", "_version", "identity", "make", "names")
 
     def __init__(self, function: Callable[..., Any], choice: _Choice, version: str | None) -> None:
-        self.identity: CodeIdentity = code_identity(function)
+        self.identity: CodeIdentity = code_identity(function, choice.left_out)
         self.names = choice.names
         self._values = choice.values
         self._all_names = choice.all_names
@@ -112,8 +112,14 @@ class KeyMaker:
         return self.make(args, kwargs)
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, object]:
-        """Values of all parameters by name, with defaults applied, also of those that are not part of the key."""
-        return dict(zip(self._all_names, self._bind_all(*args, **kwargs), strict=True))
+        """Values of all parameters by name, with defaults applied, also of those that are not part of the key.
+
+        Defaults behind a wrapper that takes anything are left out, for it need not pass them on.
+        """
+        values = self._bind_all(*args, **kwargs)
+        names = _names_of(values, self._all_names)
+        bound = zip(names, values, strict=True)
+        return {name: value for name, value in bound if value is not LEFT_OUT and value is not AS_CALLED}
 
     def describe(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> KeyParts:
         """Key of a call with its parts. Arguments, key and errors as for a call of the object.
@@ -129,7 +135,7 @@ class KeyMaker:
             raise self._refused(listed) from refusal.__cause__
         code = self.identity.digest()
         components = {
-            label: part.hex() for label, part in zip(self._labels(), self._split(packed, listed), strict=True)
+            label: part.hex() for label, part in zip(self._labels(listed), self._split(packed, listed), strict=True)
         }
         components.update(self.identity.components())
         if self._version is not None:
@@ -142,15 +148,17 @@ class KeyMaker:
             arguments=summarise_call(self._shown(listed, args, kwargs)),
         )
 
-    def _labels(self) -> list[str]:
-        return ["key"] if self._is_custom else [f"arg:{name}" for name in self.names]
+    def _labels(self, listed: list[object]) -> list[str]:
+        return ["key"] if self._is_custom else [f"arg:{name}" for name in _names_of(listed, self.names)]
 
     def _shown(self, listed: list[object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, object]:
         """What to show of the arguments: the values that were passed, not what rules made of them."""
         if self._is_custom:
             return {"key": listed[0]}
         bound = self.bind(args, kwargs)
-        return {name: bound[name] for name in self.names}
+        if _is_as_called(listed):
+            return bound
+        return {name: bound[name] for name in self.names if name in bound}
 
     def _split(self, packed: bytes, listed: list[object]) -> list[bytes]:
         """Digests of the elements of a packed list."""
@@ -167,17 +175,33 @@ class KeyMaker:
             parts.append(digest_bytes(view[start : reader.tell()]))
         return parts
 
+    def _remedy(self, remedy: str, name: str) -> str:
+        """What really helps with this argument."""
+        if self._is_custom:
+            return remedy.replace(REMEDY, "let key= return plain data, or teach its hash with bs.register_hash")
+        if name in self.names:
+            return remedy.replace("ignore=[...]", f"ignore=[{name!r}]")
+        return remedy.replace("leave it out with ignore=[...], ", "")
+
     def _refused(self, listed: list[object]) -> KeyingError:
         """The error that names the parameter: found by trying the arguments one by one."""
-        names = ("key",) if self._is_custom else self.names
+        names = ("key",) if self._is_custom else _names_of(listed, self.names)
         for name, value in zip(names, listed, strict=True):
             where = "the value of key=" if self._is_custom else f"argument {name!r}"
             try:
                 encode(value, where)
             except UnhashableError as error:
-                remedy = error.remedy if self._is_custom else error.remedy.replace("ignore=[...]", f"ignore=[{name!r}]")
-                return UnhashableError(error.where, error.type_name, remedy)
+                return UnhashableError(error.where, error.type_name, self._remedy(error.remedy, name))
         return KeyingError("the arguments changed while their key was made: do not change them from another thread")
+
+
+def _is_as_called(values: list[object]) -> bool:
+    return bool(values) and values[0] is AS_CALLED
+
+
+def _names_of(values: list[object], names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of bound values; those of a call that was taken as it was made are its parts."""
+    return ("call", "*args", "**kwargs") if _is_as_called(values) else names
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +213,7 @@ class _Choice:
     all_names: tuple[str, ...]
     bind_all: Callable[..., list[object]]
     is_custom: bool = False
+    left_out: frozenset[str] = frozenset()
 
 
 def compile_key(
@@ -229,7 +254,13 @@ def compile_key(
     names = tuple(parameters_of(function))
     _check_names(function, names, ignored, rules)
     kept = tuple(name for name in names if name not in ignored)
-    choice = _Choice(kept, compile_values(function, kept, rules), names, compile_values(function, names))
+    choice = _Choice(
+        kept,
+        compile_values(function, kept, rules),
+        names,
+        compile_values(function, names),
+        left_out=frozenset(ignored.union(rules)),
+    )
     return KeyMaker(function, choice, version)
 
 
@@ -251,7 +282,7 @@ def _custom_choice(function: Callable[..., Any], key: Any, *, has_others: bool) 
             return [args, kwargs]
 
         names = ("args", "kwargs")
-    return _Choice((), custom_values, names, bind_all, is_custom=True)
+    return _Choice((), custom_values, names, bind_all, is_custom=True, left_out=frozenset(names))
 
 
 def _check_names(

@@ -69,10 +69,11 @@ class CodeIdentity:
     Made by `code_identity`. Thread-safe: a snapshot is published in one assignment and never changed.
     """
 
-    __slots__ = ("_classes", "_root", "_snapshot")
+    __slots__ = ("_classes", "_left_out", "_root", "_snapshot")
 
-    def __init__(self, root: object) -> None:
+    def __init__(self, root: object, left_out: frozenset[str] = frozenset()) -> None:
         self._root = root
+        self._left_out = left_out
         self._snapshot: _Snapshot | None = None
         self._classes: tuple[_Snapshot, dict[str, type]] | None = None
 
@@ -139,7 +140,7 @@ class CodeIdentity:
         from beautyspot.keys.source_deps import Tracer
         from beautyspot.keys.source_graph import graph_digest
 
-        tracer = Tracer(self._root)
+        tracer = Tracer(self._root, self._left_out)
         snapshot = _Snapshot()
         snapshot.digest = graph_digest(tracer.root)
         snapshot.functions = tuple(tracer.functions)
@@ -235,13 +236,14 @@ def _back_reference(root: object) -> bytes:
 _class_identities: dict[type, CodeIdentity] = {}
 
 
-def code_identity(function: Callable[..., object]) -> CodeIdentity:
+def code_identity(function: Callable[..., object], left_out: frozenset[str] = frozenset()) -> CodeIdentity:
     """Return the identity of a function's code.
 
     The source text is noted right away: a file that is edited later without being loaded again changes nothing.
 
     Args:
         function: A function, lambda, method, partial, class, or instance with ``__call__``.
+        left_out: Parameters of the function whose default values do not count.
 
     Returns:
         The identity; the same object for the same function.
@@ -251,6 +253,11 @@ def code_identity(function: Callable[..., object]) -> CodeIdentity:
         >>> len(code_identity(double).digest())
         24
     """
+    if left_out:
+        inner = getattr(function, "__func__", function)
+        if isinstance(inner, FunctionType):
+            code_identity(inner)  # notes the text
+        return CodeIdentity(function, left_out)
     if not isinstance(function, FunctionType):
         return _class_identity(function) if isinstance(function, type) else CodeIdentity(function)
     known = function.__dict__.get(_ATTRIBUTE)

@@ -8,19 +8,20 @@ tell with a few identity comparisons that nothing was rebound. Mutable data cann
 from __future__ import annotations
 
 import builtins
+import functools
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from types import FunctionType, ModuleType
 from typing import Any
 
-from beautyspot.errors import KeyingError
-from beautyspot.keys.source_define import MISSING, Described, cells_of, describe_class, describe_code, short_name
+from beautyspot.errors import KeyingError, UnhashableError
+from beautyspot.keys.source_define import MISSING, cells_of, describe_class, describe_code, short_name
 from beautyspot.keys.source_graph import Node, combine, reachable
+from beautyspot.keys.source_members import members_of
 from beautyspot.keys.source_names import ImportUse, Uses
 from beautyspot.keys.source_origin import is_infrastructure, is_user_code, is_user_module, top_level
 from beautyspot.keys.source_unloaded import find_unloaded
 from beautyspot.keys.source_values import (
-    enum_members,
     functions_in,
     is_generated,
     is_immutable,
@@ -34,7 +35,7 @@ __all__ = ["Tracer"]
 Get = Callable[[Any], object]
 Probe = Callable[[], object]
 
-_IMPLICIT = frozenset({"__name__", "__doc__", "__package__", "__spec__", "__loader__", "__builtins__", "__debug__"})
+_IMPLICIT = frozenset({"__name__", "__package__", "__spec__", "__loader__", "__builtins__", "__debug__"})
 _SHELL = frozenset({"get_ipython", "display", "exit", "quit", "In", "Out"})
 
 
@@ -51,7 +52,9 @@ class Tracer:
         portable: False if a definition had to be taken from bytecode.
     """
 
-    def __init__(self, subject: object) -> None:
+    def __init__(self, subject: object, left_out: frozenset[str] = frozenset()) -> None:
+        self._subject = getattr(subject, "__func__", subject)
+        self._left_out = left_out
         self.names: list[tuple[Get, Any, object]] = []
         self.functions: list[tuple[FunctionType, object, object, object]] = []
         self.sizes: list[tuple[Mapping[Any, object], int]] = []
@@ -78,7 +81,7 @@ class Tracer:
         if stable:
             self.names.append((get, key, value))
         elif node is not None:
-            self.probes.append((_rehash(get, key, where), node.local))
+            self.probes.append((_rehash(get, key, place), node.local))
         if node is not None:
             owner.edges.append((label, node))
 
@@ -127,9 +130,8 @@ class Tracer:
         self._pending.append(expand)
 
     def _data(self, value: object, kind: str, name: str, where: str) -> Node:
-        from beautyspot.keys import canonical
-
-        return Node(kind, name, canonical.digest(value, where), type(value) if is_user_code(type(value)) else None)
+        digest = _digest(value, kind, name, where)
+        return Node(kind, name, digest, type(value) if is_user_code(type(value)) else None)
 
     def _definition(self, kind: str, value: Any, expand: Callable[[Any, Node], None]) -> Node:
         name = value.__name__ if kind == "module" else short_name(value.__qualname__)
@@ -153,6 +155,8 @@ class Tracer:
         kind = type(value)
         node = Node("wrapper", kind.__name__, combine("wrapper", [kind.__qualname__]), value)
         self._nodes[id(value)] = node
+        if isinstance(value, functools.partial):
+            self.sizes.append((value.keywords, len(value.keywords)))
         library = library_node(kind)
         self.libraries.add(top_level(library.name if library else kind.__module__))
 
@@ -169,16 +173,17 @@ class Tracer:
         described = describe_code(function)
         self.portable = self.portable and described.portable
         node.local = combine("fn", [short_name(code.co_qualname), described.text])
+        bindings: list[tuple[str, Get, Any]] = []
         if defaults:
-            first = code.co_argcount - len(defaults)
-            for index in range(len(defaults)):
-                name = code.co_varnames[first + index]
-                place = ("default", name, f"default of parameter {name!r}")
-                self._refer(node, f"default:{name}", (defaults.__getitem__, index), place)
+            names = code.co_varnames[code.co_argcount - len(defaults) : code.co_argcount]
+            bindings += [(name, defaults.__getitem__, index) for index, name in enumerate(names)]
         if keywords:
-            for name in sorted(keywords):
-                place = ("default", name, f"default of parameter {name!r}")
-                self._refer(node, f"default:{name}", (keywords.get, name), place)
+            bindings += [(name, keywords.get, name) for name in sorted(keywords)]
+        own = function is self._subject
+        for name, get, key in bindings:
+            if not (own and name in self._left_out):
+                where = f"default of parameter {name!r}" + ("" if own else f" of {function.__name__}()")
+                self._refer(node, f"default:{name}", (get, key), ("default", name, where))
         if "__wrapped__" in function.__dict__:
             self._refer(node, "wrapped", (function.__dict__.get, "__wrapped__"), ("code", "wrapped", "__wrapped__"))
         self._uses(node, described.uses, function.__globals__, cells_of(function))
@@ -196,12 +201,24 @@ class Tracer:
                     self._follow(node, ("global", name), (namespace.get, name), chain[1:], done)
             else:
                 self.names.append((namespace.__contains__, name, False))
-                if not hasattr(builtins, name) and name not in _IMPLICIT and name not in _SHELL and name not in done:
+                if name not in _IMPLICIT and name not in _SHELL and name not in done:
                     done.add(name)
-                    self.names.append((vars(builtins).__contains__, name, False))
-                    self._absent(node, f"global:{name}")
+                    self._builtin(node, name)
         for use in uses.imports:
             self._import(node, use, namespace, done)
+
+    def _builtin(self, node: Node, name: str) -> None:
+        """Add a name that is no global: a builtin, something a program put among them, or nothing at all."""
+        known = vars(builtins)
+        if name not in known:
+            self.names.append((known.__contains__, name, False))
+            self._absent(node, f"global:{name}")
+            return
+        library = library_node(known[name])
+        if library is not None and library.name == "builtins":
+            self.names.append((known.get, name, known[name]))
+        else:
+            self._refer(node, f"global:{name}", (known.get, name), ("global", name, f"global {name!r}"))
 
     def _follow(
         self, node: Node, start: tuple[str, str], binding: tuple[Get, Any], chain: tuple[str, ...], done: set[str], /
@@ -235,6 +252,26 @@ class Tracer:
                 self._absent(node, f"{kind}:{path}")
             else:
                 self._refer(node, f"{kind}:{path}", (get, key), (kind, path, f"{kind} {path!r}"))
+        if chain and isinstance(value, (FunctionType, type)) and is_user_code(underlying(value) or value):
+            self._attribute(node, (kind, f"{path}.{chain[0]}"), value, chain[0], done)
+
+    def _attribute(
+        self, node: Node, start: tuple[str, str], owner: FunctionType | type, name: str, done: set[str], /
+    ) -> None:
+        """Add an attribute that a user set on a function, and the docstring of a function or class that is read."""
+        kind, path = start
+        if path in done:
+            return
+        done.add(path)
+        place = (kind, path, f"{kind} {path!r}")
+        if name == "__doc__":
+            self._refer(node, f"{kind}:{path}", (lambda _: owner.__doc__, None), place)
+        elif isinstance(owner, FunctionType) and not name.startswith("__"):
+            own = owner.__dict__
+            if name not in own:
+                self.names.append((own.__contains__, name, False))
+            elif underlying(owner) is None or not callable(own[name]):  # the methods of a marked function are ours
+                self._refer(node, f"{kind}:{path}", (own.get, name), place)
 
     def _import(self, node: Node, use: ImportUse, namespace: Mapping[str, Any], done: set[str]) -> None:
         """Add what a function imports itself: live if the module is loaded, else by its source text."""
@@ -296,12 +333,13 @@ class Tracer:
         cells = {name: cell for method in own for name, cell in cells_of(method).items() if name != "__class__"}
         described = describe_class(cls, namespace, cells)
         node.local = combine("class", [short_name(cls.__qualname__), described.text if described else "structure"])
+        self.names.append((lambda _: cls.__bases__, None, cls.__bases__))
         for index, base in enumerate(cls.__bases__):
             if base is not object:
                 self._refer(node, f"base:{index}", (cls.__bases__.__getitem__, index), ("class", "base", "base class"))
         if is_user_code(type(cls)):
             self._refer(node, "metaclass", (lambda _: type(cls), None), ("class", "metaclass", "metaclass"))
-        for label, get, key in _members(cls, described):
+        for label, get, key in members_of(cls, described):
             place = ("attribute", f"{cls.__name__}.{label}", f"class attribute '{cls.__name__}.{label}'")
             try:
                 self._refer(node, f"member:{label}", (get, key), place)
@@ -310,37 +348,6 @@ class Tracer:
                 self.names.append((get, key, get(key)))
         if described is not None:
             self._uses(node, described.uses, namespace, cells)
-
-
-def _members(cls: type, described: Described | None) -> Iterator[tuple[str, Get, Any]]:
-    """Yield the members of a class whose present value counts, with a getter."""
-    members = vars(cls)
-    enumerated = enum_members(cls)
-    for name in sorted(enumerated):
-        yield name, enumerated.get, name
-    for name in sorted(members):
-        if name not in enumerated and _counts(name, members[name], cls, described):
-            yield name, members.get, name
-    if described is None and issubclass(cls, tuple):
-        for name in ("_fields", "_field_defaults"):
-            if name in members:
-                yield name, members.get, name
-
-
-def _counts(name: str, value: object, cls: type, described: Described | None) -> bool:
-    """Return whether the user made a class member, rather than Python, a metaclass or a class decorator."""
-    if name in {"__annotate__", "__annotate_func__"}:
-        return False
-    functions = list(functions_in(value))
-    if functions:
-        return any(is_user_code(f) for f in functions) and not any(is_generated(f, cls) for f in functions)
-    if underlying(value) is not None:
-        return True
-    if name.startswith("__") or hasattr(type(value), "__get__"):
-        return False
-    if described is not None and name in described.bound:
-        return True
-    return not name.startswith("_") and (described is None or is_immutable(value))
 
 
 def _absolute(use: ImportUse, namespace: Mapping[str, Any]) -> str:
@@ -362,13 +369,29 @@ def _contents(cell: Any) -> Get:
     return get
 
 
-def _rehash(get: Get, key: object, where: str) -> Probe:
-    def probe() -> object:
-        from beautyspot.keys import canonical
+def _rehash(get: Get, key: object, place: tuple[str, str, str]) -> Probe:
+    return lambda: _digest(get(key), *place)
 
-        return canonical.digest(get(key), where)
 
-    return probe
+def _digest(value: object, kind: str, name: str, where: str) -> bytes:
+    """Digest data that code uses.
+
+    Raises:
+        UnhashableError: With a remedy for what is no argument of the call.
+    """
+    from beautyspot.keys import canonical
+    from beautyspot.keys.refusal import REMEDY
+
+    try:
+        return canonical.digest(value, where)
+    except UnhashableError as error:
+        own = "or give its class a method __spot_hash__" if is_user_code(type(value)) else ""
+        remedy = f"teach its hash with bs.register_hash {own}".rstrip()
+        if kind == "default" and not where.endswith("()"):
+            remedy = f"leave it out with ignore=[{name!r}], or {remedy}"
+        elif name.isidentifier() and name not in {"function", "self"}:
+            remedy = f"make it a parameter and leave that out with ignore=[{name!r}], or {remedy}"
+        raise UnhashableError(error.where, error.type_name, error.remedy.replace(REMEDY, remedy)) from error.__cause__
 
 
 def _is_shell(value: object, namespace: Mapping[str, Any]) -> bool:

@@ -3,6 +3,8 @@
 The answer is read from syntax, not from bytecode, so it is the same under every supported Python (compilers differ in
 what dead code they drop). Only for code without known syntax it is read from bytecode.
 
+Names that are only made at run time (``globals()[name]``, ``eval(text)``) are out of sight; literal texts are read.
+
 Left out on purpose: annotations of functions and of local variables, which do not run with the body. Annotations in a
 class body count: dataclasses and pydantic build behaviour from them.
 """
@@ -148,9 +150,36 @@ class _Reader:
                 self.push(node.target, scope)
                 self.push(node.value, scope)
             else:
-                for child in ast.iter_child_nodes(node):
-                    self.push(child, scope)
+                self.parts(node, scope)
         return Uses(tuple(sorted(self.chains)), tuple(sorted(self.imports)))
+
+    def parts(self, node: ast.AST, scope: _Scope) -> None:
+        if isinstance(node, (ast.Call, ast.Subscript)):
+            self.named_in_text(node, scope)
+        for child in ast.iter_child_nodes(node):
+            self.push(child, scope)
+
+    def named_in_text(self, node: ast.Call | ast.Subscript, scope: _Scope) -> None:
+        """Read what stands in a literal text: ``eval("K")``, ``globals()["K"]``, ``import_module("util")``."""
+        if isinstance(node, ast.Subscript):
+            if _is_globals(node.value) and _text_of(node.slice):
+                self.chains.add((_text_of(node.slice),))
+            return
+        text = _text_of(node.args[0]) if node.args else ""
+        if not text:
+            return
+        if isinstance(node.func, ast.Name) and node.func.id in {"eval", "exec"}:
+            try:
+                tree = ast.parse(text.lstrip(" \t"))
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                return
+            for statement in tree.body:
+                self.push(statement, scope)
+        elif getattr(node.func, "attr", getattr(node.func, "id", "")) in {"import_module", "__import__"}:
+            if not text.startswith("."):
+                self.imports.add(ImportUse(text, 0, ()))
+        elif isinstance(node.func, ast.Attribute) and node.func.attr == "get" and _is_globals(node.func.value):
+            self.chains.add((text,))
 
     def attribute(self, node: ast.Attribute, scope: _Scope) -> None:
         attributes = [node.attr]
@@ -223,6 +252,14 @@ class _Reader:
             self.push(node.value, inner)
         else:
             self.push(node.elt, inner)
+
+
+def _text_of(node: ast.expr) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def _is_globals(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "globals"
 
 
 def _with_type_parameters(node: ast.AST, scope: _Scope) -> _Scope:

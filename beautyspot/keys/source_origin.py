@@ -127,6 +127,8 @@ def is_user_code(obj: object) -> bool:
     if not isinstance(obj, type):
         obj = type(obj)
     module = type.__getattribute__(obj, "__module__")
+    if module == "types":  # what `make_dataclass` (before Python 3.12) and `types.new_class` write into every class
+        return vars(sys.modules["types"]).get(obj.__name__) is not obj
     return isinstance(module, str) and is_user_module(module)
 
 

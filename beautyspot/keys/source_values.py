@@ -49,17 +49,18 @@ _EFFECTLESS = frozenset(
         "threading.Semaphore",
     }
 )
+_DEEPEST = 50  # tuples in tuples; what is deeper counts as mutable, which costs time and is never wrong
 _WRAPPED = ("__wrapped__", "py_func", "pyfunc")
 _BUILTIN_METHODS = (types.BuiltinFunctionType, types.MethodWrapperType)
 
 
-def is_immutable(value: object) -> bool:
+def is_immutable(value: object, depth: int = 0) -> bool:
     """Return whether a value can never change in place, so that its identity vouches for its digest."""
     kind = type(value)
     if kind in _ATOMS:
         return True
     if kind is tuple or kind is frozenset:
-        return all(is_immutable(item) for item in value)  # type: ignore[attr-defined]
+        return depth < _DEEPEST and all(is_immutable(item, depth + 1) for item in value)  # type: ignore[attr-defined]
     return f"{kind.__module__}.{kind.__qualname__}" in _IMMUTABLE_NAMES
 
 
