@@ -43,8 +43,8 @@ class Registration(NamedTuple):
 class Codec:
     """Encodes values so that they come back equal and of the same type, or refuses them.
 
-    One object in two places of a value is stored twice and comes back as two equal ones, as the copy that JSON makes
-    would: what the caller changes in one place then does not show in the other. A value that contains itself is refused.
+    One object in two places of a value is stored twice and comes back as two equal ones, as after a copy through JSON:
+    what the caller changes in one place then does not show in the other. A value that contains itself is refused.
     One codec serves any number of threads.
 
     Args:

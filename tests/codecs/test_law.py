@@ -7,9 +7,12 @@ from collections import OrderedDict, deque
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pandas as pd
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from hypothesis.extra import pandas as hpd
+from pandas.testing import assert_frame_equal
 
 from beautyspot.codecs import Codec, join, split
 
@@ -81,3 +84,52 @@ def test_array_law(array, layout):
     assert restored.shape == value.shape
     assert restored.tobytes() == value.tobytes()
     assert restored.flags.writeable
+
+
+INDEXES = st.one_of(
+    hpd.range_indexes(max_size=4),
+    hpd.indexes(dtype="i8", max_size=4),
+    hpd.indexes(dtype="M8[ns]", max_size=4),
+    hpd.indexes(elements=st.text(max_size=2), dtype=object, max_size=4),
+)
+NUMBERS = st.sampled_from(["i8", "u1", "f4", "f8", "c16", "M8[s]", "m8[ns]", "bool"])
+CELLS = st.none() | st.text(max_size=2) | st.integers() | st.tuples(st.floats())
+COLUMN_TYPES = {
+    "category": st.none() | st.sampled_from("ab"),
+    "Int64": st.none() | st.integers(-(2**63), 2**63 - 1),
+    "str": st.none() | st.text(max_size=3),
+    "int8[pyarrow]": st.none() | st.integers(-100, 100),
+    "Sparse[float]": st.sampled_from([np.nan, 0.5]),
+    "datetime64[us, Asia/Tokyo]": st.none() | st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2100, 1, 1)),  # noqa: DTZ001
+    "object": CELLS,
+}
+
+
+@st.composite
+def _frames(draw):
+    index = draw(INDEXES)
+    columns = []
+    for _ in range(draw(st.integers(0, 4))):
+        kind = draw(st.sampled_from(["numbers", *COLUMN_TYPES]))
+        if kind == "numbers":
+            content = pd.Series(draw(hnp.arrays(draw(NUMBERS), len(index))), index=index)
+        else:
+            cells = [draw(COLUMN_TYPES[kind]) for _ in range(len(index))]
+            content = pd.Series(pd.Series(cells, dtype=object).astype(kind).array, index=index)
+        columns.append(content)
+    frame = pd.concat(columns, axis=1) if columns else pd.DataFrame(index=index)
+    frame.columns = draw(st.permutations(["a", "b", "a", 1]))[: len(columns)]
+    return frame.iloc[:: draw(st.sampled_from([1, -1, 2]))]
+
+
+@SETTINGS
+@given(frame=_frames())
+def test_frame_law(frame, same):
+    """Frames of any mixture of columns, cells and labels, whole and in slices."""
+    restored = CODEC.decode(CODEC.encode(frame))
+    strict = {"check_exact": True, "check_freq": True, "check_column_type": "exact", "check_index_type": "exact"}
+    assert_frame_equal(restored, frame, **strict)
+    assert list(restored.dtypes) == list(frame.dtypes)
+    for place in range(frame.shape[1]):
+        if pd.api.types.is_object_dtype(frame.dtypes.iloc[place]):
+            assert same(restored.iloc[:, place].tolist(), frame.iloc[:, place].tolist())
