@@ -14,7 +14,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from numbers import Integral, Real
@@ -58,21 +58,21 @@ class Reservation(float):
         grant: When they are granted, on the limiter's own clock.
         slot: The place in the queue; None for what is free.
         kept: Whether it was not refunded.
-        counted: The busy period in which its tokens were counted as gone; 0 before that.
+        place: Its slot among those that really went; None before it asked to go.
     """
 
-    __slots__ = ("cost", "counted", "grant", "kept", "slot")
+    __slots__ = ("cost", "grant", "kept", "place", "slot")
 
     cost: float
-    counted: int
     grant: float
     kept: bool
+    place: Slot | None
     slot: Slot | None
 
     def __new__(cls, wait: float, cost: float = 0.0, grant: float = 0.0, slot: Slot | None = None) -> Self:
         """Make the float and hang the facts on it."""
         self = super().__new__(cls, wait)
-        self.cost, self.grant, self.slot, self.kept, self.counted = cost, grant, slot, True, 0
+        self.cost, self.grant, self.slot, self.place, self.kept = cost, grant, slot, None, True
         return self
 
 
@@ -124,8 +124,8 @@ class Limiter:
         self._seen = -math.inf
         self._offset = 0.0
         self._tat = -math.inf  # where the last slot ends
-        self._left = -math.inf  # where the tokens of those that went are worked off
-        self._busy = 0  # number of the period since `_left` last lay in the past
+        self._left = -math.inf  # where the last slot of those that really went ends
+        self._gaps: Holes = ()  # what was given back of these
         self._holes: Holes = ()
         self._queue: list[tuple[float, int, Reservation]] = []  # by moment of grant; refunded ones go when they surface
         self._arrivals = 0
@@ -169,19 +169,17 @@ class Limiter:
         with self._lock:
             now = self._now()
             self._granted += tokens
-            length = tokens / self._rate
+            begin = self._begin(now)
             slot = None
             if self._holes:
-                self._holes, slot = fill(self._holes, now, length)
+                self._holes, slot = fill(self._holes, begin, tokens / self._rate)
             if slot is None:
-                slot = Slot(max(self._tat, now), reserve(self._tat, now, tokens, self._rate)[0])
+                slot = Slot(max(self._tat, begin), reserve(self._tat, begin, tokens, self._rate)[0])
                 self._tat = slot.end
             grant = grant_at(slot.start, now, self._rate, self.burst)
             reservation = Reservation(grant - now, tokens, grant, slot)
             if grant > now:
                 self._enqueue(reservation)
-            else:
-                self._count(reservation, now)
             return reservation
 
     def confirm(self, reservation: float) -> float:
@@ -199,12 +197,13 @@ class Limiter:
             return 0.0
         with self._lock:
             now = self._now()
-            if reservation.counted and now <= reservation.grant + _LATENESS:
+            if reservation.place is not None and now <= reservation.grant + _LATENESS:
                 return 0.0
+            self._give_place_back(reservation, now)
             due = max(now, reservation.grant)
-            self._uncount(reservation)
-            start = self._count(reservation, due)
-            self._tat = max(self._tat, self._left - _LATENESS)  # who comes now goes behind
+            start = max(self._left, due)
+            self._left = start + reservation.cost / self._rate
+            reservation.place = Slot(start, self._left)
             go = grant_at(start, due, self._rate, self.burst)
             # A wait that ended long before its time by this clock, which then stepped back, was not too long.
             if due - now > _LATENESS or go - due <= _LATENESS:
@@ -242,12 +241,11 @@ class Limiter:
             LimitError: As in `reserve`.
         """
         reservation = self.reserve(cost)
-        wait, waited = float(reservation), 0.0
+        waited = 0.0
         try:
-            while wait > 0:
+            for wait in self._waits(reservation):
                 self._sleep(wait)
                 waited += wait
-                wait = self.confirm(reservation)
         except BaseException:
             self.refund(cost, reservation)
             raise
@@ -263,12 +261,11 @@ class Limiter:
             LimitError: As in `reserve`.
         """
         reservation = self.reserve(cost)
-        wait, waited = float(reservation), 0.0
+        waited = 0.0
         try:
-            while wait > 0:
+            for wait in self._waits(reservation):
                 await self._pausing()(wait)
                 waited += wait
-                wait = self.confirm(reservation)
         except BaseException:
             self.refund(cost, reservation)
             raise
@@ -278,8 +275,9 @@ class Limiter:
         """Return how things stand now."""
         with self._lock:
             now = self._now()
-            self._holes = ahead(self._holes, now)
-            start = self._holes[0].start if self._holes else max(self._tat, now)
+            begin = self._begin(now)
+            self._holes = ahead(self._holes, begin)
+            start = self._holes[0].start if self._holes else max(self._tat, begin)
             wait = grant_at(start, now, self._rate, self.burst) - now
             return LimiterState(self.name, self.tpm, self.burst, wait, self._waiting, self._granted)
 
@@ -302,25 +300,30 @@ class Limiter:
             self._waiting -= heappop(self._queue)[2].kept
         return now
 
-    def _count(self, reservation: Reservation, due: float) -> float:
-        """Count a request that wants to go at `due` among those that went; return where the pace has it begin."""
-        if self._left < due:
-            self._left = due
-            self._busy += 1
-        start = self._left
-        self._left += reservation.cost / self._rate
-        reservation.counted = self._busy
-        return start
+    def _waits(self, reservation: Reservation) -> Iterator[float]:
+        """Yield how long to wait until the request may go."""
+        wait = float(reservation)
+        while True:
+            if wait > 0:
+                yield wait
+            wait = self.confirm(reservation)
+            if wait == 0:
+                return
 
-    def _uncount(self, reservation: Reservation) -> None:
-        if reservation.counted == self._busy:  # else its tokens were worked off long ago
-            self._left -= reservation.cost / self._rate
-        reservation.counted = 0
+    def _begin(self, now: float) -> float:
+        """Return where slots may begin: not before those who were late have gone."""
+        return max(now, self._left - _LATENESS)
 
     def _enqueue(self, reservation: Reservation) -> None:
         self._arrivals += 1
         self._waiting += 1
         heappush(self._queue, (reservation.grant, self._arrivals, reservation))
+
+    def _give_place_back(self, reservation: Reservation, now: float) -> None:
+        # Nobody moves up into a gap that this leaves: they were told when to ask again.
+        place, reservation.place = reservation.place, None
+        if place is not None:
+            self._left, self._gaps = free(self._left, ahead(self._gaps, now), place)
 
     def _release(self, reservation: Reservation, now: float) -> None:
         if reservation.slot is None or not reservation.kept:
@@ -328,7 +331,7 @@ class Limiter:
         reservation.kept = False
         if reservation.grant > now:
             self._waiting -= 1
-            self._uncount(reservation)
+        self._give_place_back(reservation, now)
         self._granted -= reservation.cost
         self._tat, self._holes = free(self._tat, self._holes, reservation.slot)
 
