@@ -61,13 +61,23 @@ def spot_options(given: dict[str, Any]) -> SpotOptions:
     return SpotOptions(**{replaced[name]: value for name, value in given.items() if name in replaced})
 
 
-def mark_options(given: dict[str, Any]) -> dict[str, Any]:
-    """Translate the options of `Spot.mark` in 2.x."""
-    if "input_key_fn" in given:
-        _warn("mark(input_key_fn=...) is now mark(key=...)")
-        given = dict(given)
-        given["key"] = given.pop("input_key_fn") or given.get("key")
-    return given
+def mark_options(given: dict[str, Any]) -> Callable[..., object] | None:
+    """Translate what `Spot.mark` was given besides its own options; return 2.x's ``input_key_fn``.
+
+    Raises:
+        ConfigurationError: An option belongs to no version.
+    """
+    unknown = sorted(given.keys() - {"input_key_fn"})
+    if unknown:
+        raise ConfigurationError(
+            f"mark() has no option {', '.join(unknown)}: there are save_blob, version, content_type, ignore, key, "
+            "rules, ttl, tags, wait, min_time, mode"
+        )
+    if not given:
+        return None
+    _warn("mark(input_key_fn=...) is now mark(key=...)")
+    key: Callable[..., object] | None = given["input_key_fn"]
+    return key
 
 
 def Project(name: str, *args: Any, **options: Any) -> Spot:  # noqa: N802  (a class in 1.x)

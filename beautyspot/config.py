@@ -32,6 +32,7 @@ __all__ = [
     "Mode",
     "load_config",
     "parse_mode",
+    "prepare_workspace",
     "workspace",
 ]
 
@@ -124,6 +125,16 @@ def workspace(start: Path | None = None) -> Path:
         if any(_exists(place / marker) for marker in _MARKERS):
             return place / WORKSPACE_NAME
     return first / WORKSPACE_NAME
+
+
+def prepare_workspace(home: Path) -> None:
+    """Make the directory of databases and blobs, and keep its content out of version control."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with (home / ".gitignore").open("x", encoding="utf-8") as file:
+            file.write("*\n")
+    except OSError:  # it is there already, or the place is read-only: then the stores say so when they are used
+        return
 
 
 def parse_mode(value: object, where: str = "mode") -> Mode:

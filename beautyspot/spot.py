@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
-from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, get_args, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 
-from beautyspot import compat
+from beautyspot import _checks, compat
 from beautyspot._engine.engine import Engine
 from beautyspot._engine.payloads import restore
 from beautyspot._engine.plan import CallOptions
 from beautyspot.codecs import Codec
-from beautyspot.config import Mode, load_config, workspace
+from beautyspot.config import Mode, load_config, parse_mode, prepare_workspace, workspace
 from beautyspot.db import TaskDB, open_db
 from beautyspot.entry import EntryInfo, Query
 from beautyspot.errors import ConfigurationError
@@ -93,7 +91,7 @@ class Spot:
         **legacy_options: Any,
     ) -> None:
         old = compat.spot_options(legacy_options)
-        self.name = _checked_name(name)
+        self.name = _checks.file_name(name)
         config = load_config()
         home = workspace()
         self.legacy = legacy
@@ -101,7 +99,7 @@ class Spot:
         place = storage if storage is not None else old.storage
         self.storage: Storage = open_storage(place if place is not None else home / "blobs", old.storage_options)
         if db is None or place is None:
-            _prepare(home)
+            prepare_workspace(home)
         self.codec = Codec(pickle_types=tuple(pickle_types))
         self.defaults = CallOptions(
             save_blob=old.save_blob if save_blob is None else save_blob,
@@ -112,7 +110,7 @@ class Spot:
             self.db,
             self.storage,
             self.codec,
-            mode=_checked_mode(mode if mode is not None else config.mode),
+            mode=config.mode if mode is None else parse_mode(mode),
             strict=config.strict if strict is None else strict,
             threshold=config.offload_threshold if offload_threshold is None else offload_threshold,
         )
@@ -145,6 +143,26 @@ class Spot:
     @overload
     def mark(
         self,
+        function: None = None,
+        /,
+        *,
+        save_blob: bool | None = None,
+        version: str | None = None,
+        content_type: str | None = None,
+        ignore: Iterable[str] = (),
+        key: Callable[..., object] | None = None,
+        rules: Mapping[str, Callable[[Any], object]] | None = None,
+        ttl: str | float | timedelta | None = None,
+        tags: Iterable[str] = (),
+        wait: bool = True,
+        min_time: str | float = 0.0,
+        mode: Mode | None = None,
+        input_key_fn: Callable[..., object] | None = None,
+    ) -> Callable[[Callable[P, R]], MarkedFunction[P, R]]: ...
+    def mark(
+        self,
+        function: Callable[..., Any] | None = None,
+        /,
         *,
         save_blob: bool | None = None,
         version: str | None = None,
@@ -158,27 +176,24 @@ class Spot:
         min_time: str | float = 0.0,
         mode: Mode | None = None,
         **legacy_options: Any,
-    ) -> Callable[[Callable[P, R]], MarkedFunction[P, R]]: ...
-    def mark(self, function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    ) -> Any:
         """Cache the results of a function, sync or async; use it bare or with options.
 
         Args:
             function: The function, when used bare.
-            **options: As follows.
-
-                - ``save_blob``: True sends results to blob storage, False keeps them in the database, None decides by
-                  size.
-                - ``version``: Text that enters the key: change it to compute anew.
-                - ``content_type``: MIME type of the result, for the dashboard.
-                - ``ignore``: Names of parameters that do not enter the key.
-                - ``key``: Called with the arguments; what it returns enters the key in their place.
-                - ``rules``: Parameter name to a function of its value; what that returns enters the key instead of the
-                  value, for instance `beautyspot.file_content` for a path.
-                - ``ttl``: How long a result stays valid: seconds, a timedelta or text such as ``"7d"``.
-                - ``tags``: Labels to find entries by.
-                - ``wait``: False returns before the result is saved; `flush` waits for it.
-                - ``min_time``: Runs that took less than this are not stored.
-                - ``mode``: Overrides the Spot's mode for this function.
+            save_blob: True sends results to blob storage, False keeps them in the database, None decides by size.
+            version: Text that enters the key: change it to compute anew.
+            content_type: MIME type of the result, for the dashboard.
+            ignore: Names of parameters that do not enter the key.
+            key: Called with the arguments; what it returns enters the key in their place.
+            rules: Parameter name to a function of its value; what that returns enters the key instead of the value, for
+                instance `beautyspot.file_content` for a path.
+            ttl: How long a result stays valid: seconds, a timedelta or text such as ``"7d"``.
+            tags: Labels to find entries by.
+            wait: False returns before the result is saved; `flush` waits for it.
+            min_time: Runs that took less than this are not stored: seconds, or text such as ``"200ms"``.
+            mode: Overrides the Spot's mode for this function.
+            **legacy_options: ``input_key_fn``, the name that 2.x has for `key`.
 
         Returns:
             A function of the same signature, with `MarkedFunction`'s attributes.
@@ -195,10 +210,23 @@ class Spot:
             >>> load("oslo"), load("oslo", verbose=True), load.is_cached("oslo")
             ('OSLO', 'OSLO', True)
         """
-        call_options, key_options = self._compile(compat.mark_options(options))
+        old_key = compat.mark_options(legacy_options)
+        call = CallOptions(
+            save_blob=self.defaults.save_blob if save_blob is None else save_blob,
+            ttl=_checks.positive("ttl", ttl),
+            version=_checks.text("version", self.defaults.version if version is None else version),
+            content_type=_checks.text(
+                "content_type", self.defaults.content_type if content_type is None else content_type
+            ),
+            tags=_checks.names("tags", tags),
+            wait=wait,
+            min_time=seconds(min_time) or 0.0,
+            mode=None if mode is None else parse_mode(mode),
+        )
+        keys = KeyOptions(ignore=_checks.names("ignore", ignore), key=old_key if key is None else key, rules=rules)
         if function is None:
-            return lambda decorated: mark_function(self, decorated, call_options, key_options)
-        return mark_function(self, function, call_options, key_options)
+            return lambda decorated: mark_function(self, decorated, call, keys)
+        return mark_function(self, function, call, keys)
 
     def run(
         self,
@@ -308,7 +336,7 @@ class Spot:
 
     @mode.setter
     def mode(self, mode: Mode) -> None:
-        self.engine.switch.set(_checked_mode(mode))
+        self.engine.switch.set(parse_mode(mode))
 
     def stats(self) -> Stats:
         """Return totals by function, of all programs that used this database."""
@@ -330,7 +358,7 @@ class Spot:
         from beautyspot.report import Records
 
         self.flush()
-        return Records(self.db.scan(_checked_query(query, filters)))
+        return Records(self.db.scan(_checks.query(query, filters)))
 
     def entry(self, key: str) -> EntryInfo | None:
         """Return what is recorded about one entry, or None."""
@@ -448,89 +476,8 @@ class Spot:
     ) -> None:
         self.close()
 
-    def _compile(self, options: dict[str, Any]) -> tuple[CallOptions, KeyOptions]:
-        defaults = self.defaults
-        given = {name: value for name, value in options.items() if value is not None}
-        keys = KeyOptions(
-            ignore=_names("ignore", given.pop("ignore", ())), key=given.pop("key", None), rules=given.pop("rules", None)
-        )
-        mode = given.pop("mode", None)
-        call = CallOptions(
-            save_blob=given.pop("save_blob", defaults.save_blob),
-            ttl=_positive("ttl", given.pop("ttl", None)),
-            version=_text("version", given.pop("version", defaults.version)),
-            content_type=_text("content_type", given.pop("content_type", defaults.content_type)),
-            tags=_names("tags", given.pop("tags", ())),
-            wait=bool(given.pop("wait", True)),
-            min_time=seconds(given.pop("min_time", 0.0)) or 0.0,
-            mode=None if mode is None else _checked_mode(mode),
-        )
-        if given:
-            known = "save_blob, version, content_type, ignore, key, rules, ttl, tags, wait, min_time, mode"
-            raise ConfigurationError(f"mark() has no option {', '.join(sorted(given))}: there are {known}")
-        return call, keys
-
 
 def _rebuild(state: dict[str, Any], codec: Codec) -> Spot:
     spot = Spot(**state)
     spot.codec = spot.engine.codec = codec
     return spot
-
-
-def _prepare(home: Path) -> None:
-    """Make the workspace and keep its content out of version control."""
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        with (home / ".gitignore").open("x", encoding="utf-8") as file:
-            file.write("*\n")
-    except OSError:  # it is there already, or the place is read-only: then the stores say so when they are used
-        return
-
-
-def _checked_name(name: object) -> str:
-    if (
-        not isinstance(name, str)
-        or not name.strip()
-        or name in {".", ".."}
-        or re.search(r'[/\\:*?"<>|\x00-\x1f]', name)
-    ):
-        raise ConfigurationError(f'Spot name {name!r} cannot name a file: leave out / \\ : * ? " < > |')
-    return name
-
-
-def _checked_mode(mode: object) -> Mode:
-    if mode not in get_args(Mode):
-        raise ConfigurationError(f"mode {mode!r} is none of {', '.join(get_args(Mode))}")
-    return mode  # type: ignore[return-value]
-
-
-def _checked_query(query: Query | None, filters: dict[str, Any]) -> Query:
-    if query is not None:
-        return query
-    try:
-        return Query(**filters)
-    except TypeError as error:
-        known = ", ".join(Query.__slots__)
-        raise ConfigurationError(f"records() has no filter like that ({error}): there are {known}") from error
-
-
-def _names(option: str, value: object) -> tuple[str, ...]:
-    if isinstance(value, str):
-        value = (value,)
-    names = tuple(value) if isinstance(value, Iterable) else ()
-    if not isinstance(value, Iterable) or not all(isinstance(name, str) for name in names):
-        raise ConfigurationError(f"{option}={value!r}: expected names, for instance {option}=['a', 'b']")
-    return names
-
-
-def _positive(option: str, value: str | float | timedelta | None) -> float | None:
-    span = seconds(value)
-    if span is not None and span <= 0:
-        raise ConfigurationError(f"{option}={value!r} is not positive")
-    return span
-
-
-def _text(option: str, value: object) -> str | None:
-    if value is not None and not isinstance(value, str):
-        raise ConfigurationError(f"{option}={value!r}: expected text, for instance {option}={str(value)!r}")
-    return value
