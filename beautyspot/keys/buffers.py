@@ -2,16 +2,20 @@
 
 Content of `LARGE` bytes or more enters a key by its digest, so that keys of large arguments cost one pass over the
 memory and no copy.
+
+Several cores share the work, except in a forked child: the threads of the pool stay behind in its parent, and waiting
+for them would never end.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import Any
 
 from blake3 import blake3
 
-__all__ = ["DIGEST_SIZE", "LARGE", "Hasher", "content", "digest_bytes"]
+__all__ = ["DIGEST_SIZE", "LARGE", "Hasher", "content", "digest_bytes", "threads"]
 
 DIGEST_SIZE = 24
 """Size in bytes of every digest and key."""
@@ -20,6 +24,23 @@ LARGE = 65_536
 """Content of this many bytes and more is represented by its digest."""
 
 _THREADED = 1 << 20  # below this, waking threads costs more than it saves
+
+
+_threads = blake3.AUTO
+
+
+def _forked() -> None:
+    global _threads  # noqa: PLW0603  # one fact about this process
+    _threads = 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
+
+def threads() -> int:
+    """How many threads may hash, as blake3 takes it."""
+    return _threads
 
 
 class Hasher:
@@ -36,7 +57,7 @@ class Hasher:
 
     def __init__(self, size_hint: int = _THREADED) -> None:
         self._threaded = size_hint >= _THREADED
-        self._small = blake3(max_threads=blake3.AUTO) if self._threaded else blake3()
+        self._small = blake3(max_threads=_threads) if self._threaded else blake3()
 
     def update(self, data: bytes | bytearray | memoryview) -> None:
         """Add bytes (a memoryview of format ``B``, C-contiguous)."""
@@ -51,7 +72,7 @@ def digest_bytes(data: bytes | bytearray | memoryview) -> bytes:
     """Digest of one piece of memory."""
     if len(data) < _THREADED:
         return blake3(data).digest(DIGEST_SIZE)
-    return blake3(data, max_threads=blake3.AUTO).digest(DIGEST_SIZE)
+    return blake3(data, max_threads=_threads).digest(DIGEST_SIZE)
 
 
 def content(pieces: Iterable[Any], size: int) -> list[object]:

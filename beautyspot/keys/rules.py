@@ -9,7 +9,7 @@ from pathlib import Path
 from blake3 import blake3
 
 from beautyspot.errors import KeyingError
-from beautyspot.keys.buffers import DIGEST_SIZE
+from beautyspot.keys.buffers import DIGEST_SIZE, threads
 
 __all__ = ["file_content", "file_stat"]
 
@@ -42,7 +42,7 @@ def file_content(path: str | os.PathLike[str]) -> object:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise KeyingError(f"{os.fspath(path)!r} is no regular file: its content cannot be part of a cache key")
-            hasher = blake3(max_threads=blake3.AUTO)
+            hasher = blake3(max_threads=threads())
             if status.st_size >= _MAPPED:
                 hasher.update_mmap(file.name)
             else:
