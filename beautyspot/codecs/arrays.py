@@ -8,6 +8,8 @@ them, structured arrays with object fields, masked matrices, attributes that wer
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -20,9 +22,10 @@ from beautyspot.errors import DecodeError
 
 __all__ = ["DECODERS", "decode_dtype", "encode_dtype", "find"]
 
-_ARRAY, _SCALAR, _DTYPE, _MASKED, _MASKED_CONSTANT, _TEXT = range(tags.NUMPY, tags.NUMPY + 6)
+_ARRAY, _SCALAR, _DTYPE, _MASKED, _MASKED_CONSTANT, _TEXT, _RESULT = range(tags.NUMPY, tags.NUMPY + 7)
 
 _SUBCLASSES: tuple[type, ...] = (np.ndarray, np.matrix, np.recarray)
+_UNIQUE = ("unique_all", "unique_counts", "unique_inverse")  # of NumPy 2
 _MAX_DTYPE_DEPTH = 32
 _OWN_NUMBERS = range(24)  # type numbers of the C types; other packages' dtypes have higher ones or -1
 
@@ -41,6 +44,8 @@ def find(cls: type) -> EncodeFn | None:  # noqa: PLR0911 - a table in the form o
         return _encode_text
     if issubclass(cls, np.generic) and cls is not np.object_:
         return _encode_scalar
+    if issubclass(cls, tuple):
+        return _encode_result if _result_types().get(cls.__name__) is cls else None
     return _encode_dtype if issubclass(cls, np.dtype) else None
 
 
@@ -247,6 +252,36 @@ def _decode_text(state: Decoding, data: bytes) -> Any:
     return np.str_(content) if type(content) is str else np.bytes_(content)
 
 
+# -- named tuples of functions ----------------------------------------------------------------------------------------
+
+
+@cache
+def _result_types() -> dict[str, type[tuple[Any, ...]]]:
+    """Return the named tuples that NumPy's functions return, by name. NumPy publishes the functions alone."""
+    functions: list[Callable[..., Any]] = [
+        np.linalg.eig,
+        np.linalg.eigh,
+        np.linalg.qr,
+        np.linalg.slogdet,
+        np.linalg.svd,
+    ]
+    functions += [getattr(np, name) for name in _UNIQUE if hasattr(np, name)]
+    kinds = (type(function(np.eye(1))) for function in functions)
+    return {kind.__name__: kind for kind in kinds if kind is not tuple}
+
+
+def _encode_result(state: Encoding, value: tuple[Any, ...]) -> ExtType:
+    return state.ext(_RESULT, [type(value).__name__, list(value)])
+
+
+def _decode_result(state: Decoding, data: bytes) -> tuple[Any, ...]:
+    name, values = state.unpack(data)
+    kind = _result_types().get(name)
+    if kind is None or len(values) != len(getattr(kind, "_fields", ())):
+        raise DecodeError(f"stored data has a {name!r}, which this NumPy does not have")
+    return kind(*values)
+
+
 DECODERS: dict[int, DecodeFn] = {
     _ARRAY: _decode_array,
     _SCALAR: _decode_scalar,
@@ -254,4 +289,5 @@ DECODERS: dict[int, DecodeFn] = {
     _MASKED: _decode_masked,
     _MASKED_CONSTANT: _decode_masked_constant,
     _TEXT: _decode_text,
+    _RESULT: _decode_result,
 }

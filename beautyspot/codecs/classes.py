@@ -80,7 +80,8 @@ def _name_of(state: Encoding, value: object) -> str:
         name = cls.__qualname__
         found = state.codec.class_called(name, state.known)
         if found is None:
-            raise Refused(value, f"annotate the return type or call spot.register_class({cls.__name__})")
+            plain = ", return tuple(value)," if isinstance(value, tuple) else ""
+            raise Refused(value, f"annotate the return type{plain} or call spot.register_class({cls.__name__})")
         if found is not cls:
             raise Refused(
                 value,

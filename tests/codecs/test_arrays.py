@@ -209,3 +209,15 @@ def test_nan_payloads(round_trip):
     assert (round_trip(bits.view("f8")).view("u8") == bits).all()
     values = bits.view("f8").tolist()
     assert (np.array(round_trip(values)).view("u8") == np.array(values).view("u8")).all()
+
+
+@pytest.mark.parametrize(
+    "function", [np.linalg.svd, np.linalg.eigh, np.linalg.qr, np.linalg.slogdet, np.linalg.eig, np.unique_all]
+)
+def test_results_of_numpy_functions(function, round_trip):
+    """The named tuples that NumPy returns need no registration."""
+    value = function(np.array([[2.0, 0.5], [0.5, 1.0]]))
+    restored = round_trip({"result": value})["result"]
+    assert type(restored) is type(value)
+    assert all(np.array_equal(one, other) for one, other in zip(restored, value, strict=True))
+    assert restored._fields == value._fields

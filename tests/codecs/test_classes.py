@@ -175,6 +175,12 @@ def test_unknown_class_is_refused_with_the_remedy(codec):
         codec.encode({"p": [Point(1)]})
 
 
+def test_unknown_named_tuple_is_refused_with_both_remedies(codec):
+    """A named tuple of a library can be returned as a plain one."""
+    with pytest.raises(UnsupportedTypeError, match=r"return tuple\(value\), or call spot\.register_class\(Row\)"):
+        codec.encode([Row(1)])
+
+
 def test_ambiguous_name_is_refused(codec):
     """Another class of the same name would be made in its place."""
     other = make_dataclass("Point", ["x"])
