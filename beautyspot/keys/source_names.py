@@ -6,7 +6,7 @@ what dead code they drop). Only for code without known syntax it is read from by
 Names that are only made at run time (``globals()[name]``, ``eval(text)``) are out of sight; literal texts are read.
 
 Left out on purpose: annotations of functions and of local variables, which do not run with the body. Annotations in a
-class body count: dataclasses and pydantic build behaviour from them.
+class body count, and those of a decorated function: dataclasses, pydantic and dispatchers build behaviour from them.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ __all__ = ["ImportUse", "Uses", "bytecode_uses", "module_imports", "syntax_uses"
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_BLIND = frozenset({"classmethod", "property", "staticmethod"})  # decorators that do not look at annotations
 _Position = tuple[int, int]
 
 
@@ -106,9 +107,7 @@ def syntax_uses(node: ast.AST, *, skip: Collection[int] = (), owner: str = "") -
     """
     reader = _Reader(skip)
     outside = _Scope(None, owner=owner)
-    for decorator in getattr(node, "decorator_list", ()):
-        if id(decorator) not in skip:
-            reader.push(decorator, outside)
+    reader.decorators(node, outside)
     if isinstance(node, ast.ClassDef):
         reader.enter_class(node, outside)
     elif isinstance(node, _FUNCTIONS):
@@ -205,15 +204,27 @@ class _Reader:
         self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef, scope: _Scope
     ) -> None:
         """Read what runs where a nested definition stands, then its body in a scope of its own."""
-        for decorator in getattr(node, "decorator_list", ()):
-            if id(decorator) not in self.skip:
-                self.push(decorator, scope)
+        self.decorators(node, scope)
         if isinstance(node, ast.ClassDef):
             self.enter_class(node, scope)
             return
         for default in (*node.args.defaults, *node.args.kw_defaults):
             self.push(default, scope)
         self.enter_function(node, scope)
+
+    def decorators(self, node: ast.AST, scope: _Scope) -> None:
+        """Read decorators, and the annotations that they may look at."""
+        decorators = [d for d in getattr(node, "decorator_list", ()) if id(d) not in self.skip]
+        for decorator in decorators:
+            self.push(decorator, scope)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            if all(isinstance(decorator, ast.Name) and decorator.id in _BLIND for decorator in decorators):
+                return
+            inner = _with_type_parameters(node, scope)
+            self.push(node.returns, inner)
+            for arg in ast.walk(node.args):
+                if isinstance(arg, ast.arg):
+                    self.push(arg.annotation, inner)
 
     def enter_class(self, node: ast.ClassDef, scope: _Scope) -> None:
         outer = _with_type_parameters(node, scope)

@@ -10,6 +10,7 @@ puts the transformed text of every cell there).
 from __future__ import annotations
 
 import ast
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -32,7 +33,7 @@ _FUTURE_FLAGS = 0x1FE0000  # every ``from __future__`` feature that CPython has 
 _KEPT_PER_FILE = 8
 _KEPT_FILES = 4096
 
-_lock = threading.Lock()
+_lock = threading.Lock()  # replaced in a forked child, where nobody would release it
 _texts: dict[str, list[Text]] = {}  # newest last
 _file_stamps: dict[str, tuple[int, int]] = {}
 
@@ -151,6 +152,15 @@ def register_source(filename: str, text: str) -> None:
 def register_tree(filename: str, tree: ast.Module) -> None:
     """Remember a syntax tree that is about to be compiled under this file name."""
     _remember(filename, Text(None, tree))
+
+
+def _forked() -> None:
+    global _lock  # noqa: PLW0603  # there is one registry
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 def _remember(filename: str, text: Text) -> None:

@@ -45,6 +45,14 @@ class C: pass
 C.d = D({})
 def f(): return C.d
 """
+REGISTERED = """
+import functools
+class A: k = {}
+@functools.singledispatch
+def f(x): return 1
+@f.register
+def _(x: A): return 2
+"""
 READS = {
     "function attribute": ("def h(): pass\nh.k = {}\ndef f(): return h.k", "1", "2"),
     "function attribute in a helper": ("def h(): return h.k\nh.k = {}\ndef f(): return h()", "1", "2"),
@@ -77,6 +85,9 @@ READS = {
                               "int", "float"),
     "attrs class": ("import attrs\nC = attrs.make_class('C', dict(x=attrs.field(default={})))\ndef f(): return C",
                     "1", "2"),
+    "annotation of a decorated function": (
+        "def d(f): return lambda: f.__annotations__['x'].k\nclass A: k = {}\n@d\ndef f(x: A): pass", "1", "2"),
+    "annotation of a registered function": (REGISTERED, "1", "2"),
     "list set on a class": ("class C: pass\nC.xs = [{}]\ndef f(): return C.xs", "1", "2"),
     "private name set on a class": ("class C: pass\nC._x = {}\ndef f(): return C._x", "1", "2"),
     "set on an abstract class": ("import abc\nclass C(abc.ABC): pass\nC._x = [{}]\ndef f(): return C._x", "1", "2"),
@@ -96,6 +107,11 @@ def test_what_is_read_counts(load, case):
 
 
 UNREAD = {
+    "annotation of a property": (
+        "class A: k = {}\nclass C:\n    @property\n    def p(self) -> A: return 1\ndef f(): return C().p",
+        "1",
+        "2",
+    ),
     "function attribute": ("def h(): return 1\nh.k = {}\ndef f(): return h()", "1", "2"),
     "shadowed eval": ("K = {}\ndef f(eval): return eval(1)", "1", "2"),
     "text that is no code": ("K = {}\ndef f(): return print('K'), exec('not code')", "1", "2"),
