@@ -246,13 +246,21 @@ class LocalStorage:
             )
         by_name = os.path.join(self.base_dir, name)
         try:
-            if _within(location, self.base_dir) and os.path.isfile(location):
+            # A look at a path of elsewhere may already mount a share, and tell its server who asks.
+            if self._is_below(location) and _within(location, self.base_dir) and os.path.isfile(location):
                 return os.path.realpath(location)
             if not os.path.lexists(by_name):
                 return None
             return self._inside(by_name)
         except (OSError, ValueError) as error:  # a name that this file system cannot have
             raise StoreError(f"{location!r} is no path here: {error}") from error
+
+    def _is_below(self, location: str) -> bool:
+        """Whether a path names something in the folder, going by its text alone."""
+        path = os.path.abspath(location)
+        return any(
+            path.startswith(base.rstrip(os.sep) + os.sep) for base in (self.base_dir, os.path.realpath(self.base_dir))
+        )
 
     def _files(self) -> Iterator[tuple[str, os.DirEntry[str]]]:
         """Yield ("ab/name", entry) of every regular file one level down, in order; folders may vanish meanwhile."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from beautyspot.errors import BlobMissingError, StoreError
 from beautyspot.storage import LocalStorage
+from beautyspot.storage import local as module
 
 
 def test_old_paths(tmp_path, monkeypatch):
@@ -44,3 +46,31 @@ def test_old_paths_do_not_lead_out(tmp_path, monkeypatch):
     (tmp_path / "blobs-too" / "x.bin").write_bytes(b"neighbour")
     with pytest.raises(StoreError):
         storage.load(str(tmp_path / "blobs-too" / "x.bin"))
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["/net/evil/share/x.bin", "\\\\evil\\share\\x.bin", "//evil/share/x.bin", "s3://evil/x.bin", "file:///etc/x.bin"],
+)
+def test_places_elsewhere_are_not_looked_at(tmp_path, monkeypatch, location):
+    """A row that names a share or a server makes nobody connect to it: only its file name is looked up here."""
+    storage = LocalStorage(tmp_path / "blobs")
+    storage.put([b"x"])
+    asked = []
+    for name in ("realpath", "isfile", "lexists"):
+        real = getattr(os.path, name)
+        monkeypatch.setattr(module.os.path, name, lambda path, real=real: (asked.append(str(path)), real(path))[1])
+    with pytest.raises(BlobMissingError):
+        storage.load(location)
+    assert asked
+    assert [path for path in asked if not path.startswith(storage.base_dir)] == []
+
+
+def test_link_to_the_folder(tmp_path):
+    """A path that was stored under another name of the folder is found."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "0123.bin").write_bytes(b"old")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    for folder in ("real", "link"):
+        for stored in ("real", "link"):
+            assert LocalStorage(tmp_path / folder).load(str(tmp_path / stored / "0123.bin")) == b"old"
