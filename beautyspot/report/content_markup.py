@@ -17,7 +17,10 @@ from beautyspot.report.blocks import Frame
 __all__ = ["html_frame", "markdown_frame"]
 
 _PLAIN = 64 * 1024  # characters of source that go along
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:; media-src data:"
+_POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:; media-src data:; "
+    "form-action 'none'; base-uri 'none'"
+)
 _THEMED = (
     ":root{color-scheme:light dark}body{font:14px/1.6 system-ui,sans-serif;margin:4px 8px;overflow-wrap:anywhere}"
     "h1,h2,h3,h4{line-height:1.25;margin:1em 0 .4em}h1{font-size:1.4em}h2{font-size:1.2em}h3,h4{font-size:1.05em}"
@@ -29,7 +32,8 @@ _THEMED = (
 # Elements dropped with everything inside, and elements of which only the tag goes.
 _DROP_WHOLE = frozenset({"script", "iframe", "object", "applet", "noscript", "template", "math", "portal", "frameset"})
 _DROP_TAG = frozenset({"base", "button", "embed", "form", "frame", "html", "input", "link", "meta", "param"})
-_DROP_TAG |= {"select", "textarea"}
+# The animations of SVG can set an attribute that is dropped where it stands in the source.
+_DROP_TAG |= {"select", "textarea", "animate", "animatemotion", "animatetransform", "set"}
 _RAW_TEXT = frozenset({"style"})
 _ACTING = frozenset(
     {"action", "autofocus", "background", "contenteditable", "data", "formaction", "href", "http-equiv"}

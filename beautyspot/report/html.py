@@ -8,7 +8,7 @@ from html import escape
 from beautyspot.report import human
 from beautyspot.report.models import EntryRow, FunctionRow, LimitRow, Overview
 
-__all__ = ["entries_html", "overview_html", "stats_html"]
+__all__ = ["entries_html", "overview_html", "stats_html", "unread_html"]
 
 _SHOWN = 12
 
@@ -97,6 +97,16 @@ def stats_html(rows: Sequence[FunctionRow]) -> str:
         False
     """
     return _wrap(_functions(rows) if rows else "<p>No calls recorded yet.</p>")
+
+
+def unread_html(title: str, reason: str) -> str:
+    """Render a cache that cannot be read, instead of a traceback below the cell that only named it.
+
+    Example:
+        >>> "the disk is gone" in unread_html("lab", "the disk is gone")
+        True
+    """
+    return _wrap(f"<p><b>◆ {_cell(title)}</b>cannot be read now: {_cell(reason)}</p>")
 
 
 def entries_html(rows: Sequence[EntryRow], now: float) -> str:

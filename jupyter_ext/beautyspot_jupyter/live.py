@@ -75,7 +75,7 @@ class Dashboard(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget is unty
         shell = get_ipython()
         place = _Place.of(shell)
         for other in list(_shown):
-            if place.replaces(other._shown_in):  # noqa: SLF001  # the same class
+            if other is not self and place.replaces(other._shown_in):  # noqa: SLF001  # the same class
                 other.close()
         bundle = self._repr_mimebundle_()
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})

@@ -7,6 +7,7 @@ scripts and no kernel, and shows the snapshot in the state that the last cell le
 from __future__ import annotations
 
 import sys
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from beautyspot._optional import require
@@ -28,9 +29,6 @@ def show_dashboard(spot: LiveSpot) -> Any:
     Returns:
         The widget. None where no widget can be shown: then the present state was shown as text or HTML.
 
-    Raises:
-        StoreError: The database cannot be read.
-
     Example:
         >>> import beautyspot as bs
         >>> show_dashboard(bs.Spot("example", db="memory://")) is None  # a terminal gets text
@@ -47,7 +45,7 @@ def show_dashboard(spot: LiveSpot) -> Any:
     except MissingExtraError as error:
         from IPython.display import display
 
-        hint = f"<p>{str(error).replace('<', '&lt;')}</p>"
+        hint = f"<p>{escape(str(error))}</p>"
         display({"text/html": spot_html(spot) + hint, "text/plain": f"{spot_text(spot)}\n\n{error}"}, raw=True)  # type: ignore[no-untyped-call]
         return None
     from beautyspot_jupyter.live import Dashboard

@@ -216,8 +216,8 @@ def lab(request, tmp_path_factory):
 class Ui:
     """A running `beautyspot ui`."""
 
-    def __init__(self, process, url):
-        self.process, self.url = process, url
+    def __init__(self, process, url, log):
+        self.process, self.url, self.log = process, url, log
         self.base = url.partition("?")[0]
 
 
@@ -231,7 +231,7 @@ def serve_ui(tmp_path):
             command = [sys.executable, "-m", "beautyspot.cli", "ui", str(path), "--no-browser", *options]
             found = re.compile(r"http://127\.0\.0\.1:\d+/\?token=\S+")
             process = stack.enter_context(serving(command, log=log, ready=found.search))
-            return Ui(process, found.search(log.read_text())[0])
+            return Ui(process, found.search(log.read_text())[0], log)
 
         yield start
 
@@ -275,3 +275,32 @@ def shots(tmp_path):
     folder = Path(os.environ.get("BEAUTYSPOT_SHOTS") or tmp_path)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+# The browser itself blends the colours, one ancestor after the other, on a canvas of one pixel.
+CONTRASTS = """root => {
+    const canvas = document.createElement('canvas'); canvas.width = canvas.height = 1;
+    const pen = canvas.getContext('2d', { willReadFrequently: true });
+    const paint = (colour, alpha = 1) => { pen.globalAlpha = alpha; pen.fillStyle = colour; pen.fillRect(0, 0, 1, 1) };
+    const light = () => [...pen.getImageData(0, 0, 1, 1).data].slice(0, 3).map(v => v / 255)
+        .map(c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+    const found = [], walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+        const el = walker.currentNode.parentElement, text = walker.currentNode.textContent.trim();
+        if (!text || el.closest('[hidden], .bs-hidden, option, :disabled') || !el.checkVisibility()) continue;
+        const line = []; for (let at = el; at; at = at.parentElement) line.unshift(getComputedStyle(at));
+        paint('white'); line.forEach(style => paint(style.backgroundColor));
+        const back = light(), alpha = line.reduce((product, style) => product * style.opacity, 1);
+        paint(getComputedStyle(el).color, alpha);
+        const both = [light(), back].sort((a, b) => b - a);
+        const contrast = (both[0] + 0.05) / (both[1] + 0.05);
+        if (contrast < 4.5) found.push(`${text.slice(0, 30)} ${contrast.toFixed(2)}`);
+    }
+    return found }"""
+
+
+@pytest.fixture
+def unreadable():
+    """Texts of an element whose contrast is below 4.5, with their contrast."""
+    return lambda element: element.evaluate(CONTRASTS)

@@ -90,14 +90,62 @@ def test_only_the_token_opens_it(serve_ui, fill, context, page):
     assert upgrade(ui, "/ws", Cookie=cookie, Host="evil.example") == 403
 
 
-def test_ctrl_c_ends_it(serve_ui, fill):
-    """An interrupt ends the server without a traceback."""
-    ui = serve_ui(fill({"f": "x"}))
+def test_ctrl_c_ends_it(serve_ui, fill, page):
+    """An interrupt ends the server without a traceback or a trace in the folder; an open page says so."""
+    path = fill({"f": "x"})
+    before = path.read_bytes(), path.stat().st_mtime_ns
+    ui = serve_ui(path)
+    page.clock.install()
+    page.goto(ui.url)
+    open_entry(page, "f")
     os.kill(ui.process.pid, signal.SIGINT)
     assert ui.process.wait(15) == 0
+    assert "Traceback" not in ui.log.read_text()
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+    assert [file.name for file in path.parent.glob("cache.db-*") if not file.name.endswith("-lease")] == []
+    page.clock.run_for(20_000)
+    expect(page.locator(".bs-strip")).to_contain_text("The server does not answer")
 
 
-def test_every_kind_of_content(serve_ui, fill, page, shots):
+def test_one_of_several_databases_is_chosen(serve_ui, fill, page):
+    """A folder is one dashboard, with a choice; one that cannot be read tells why and harms no other."""
+    path = fill({"f": "x", "g": "y"})
+    folder = path.parent / "several"
+    folder.mkdir()
+    path.rename(folder / "a.db")
+    (folder / "b.db").write_text("no database at all, but long enough to be looked at " * 50)
+    fill({"h": "z"}).rename(folder / "c.db")
+    page.goto(serve_ui(folder).url)
+    choice = page.get_by_label("Database", exact=True)
+    expect(choice.locator("option")).to_have_text(["a.db", "b.db", "c.db"])
+    expect(page.locator(".bs-entries tbody tr")).to_have_count(2)
+    open_entry(page, "f")
+    choice.select_option("c.db")
+    expect(page.locator(".bs-detail")).to_have_count(0)
+    expect(page.locator("dd[data-name=entries]")).to_have_text("1")
+    expect(page.locator(".bs-entries tbody tr")).to_contain_text(["h, i=0"])
+    choice.select_option("b.db")
+    expect(page.locator(".bs-strip")).to_contain_text("file is not a database")
+    expect(page.locator("dd[data-name=entries]")).to_have_text("0")
+    choice.select_option("a.db")
+    expect(page.locator(".bs-strip")).to_be_hidden()
+    expect(page.locator(".bs-entries tbody tr")).to_have_count(2)
+
+
+def test_a_database_that_disappears(serve_ui, fill, page):
+    """A deleted file is told beside the last numbers; once it is back, the page goes on."""
+    path = fill({"f": "x"})
+    page.goto(serve_ui(path).url)
+    expect(page.locator("dd[data-name=entries]")).to_have_text("1")
+    path.unlink()
+    expect(page.locator(".bs-strip")).to_contain_text("is gone: it was moved or deleted")
+    expect(page.locator("dd[data-name=entries]")).to_have_text("1")
+    fill({"f": "x", "g": "y"})
+    expect(page.locator("dd[data-name=entries]")).to_have_text("2")
+    expect(page.locator(".bs-strip")).to_be_hidden()
+
+
+def test_every_kind_of_content(serve_ui, fill, page, shots, unreadable):
     """Text, trees, tables, arrays, images, sound and Markdown are shown."""
     frame = pd.DataFrame({"city": ["Oslo", "東京"], "n": [1, 2]})
     drawing = "<svg xmlns='http://www.w3.org/2000/svg' width='50' height='20'><rect width='50' height='20'/></svg>"
@@ -123,6 +171,12 @@ def test_every_kind_of_content(serve_ui, fill, page, shots):
         expect(image).to_have_js_property("naturalWidth", width)
     expect(open_entry(page, "sound").locator("audio")).not_to_have_js_property("readyState", 0)
     expect(open_entry(page, "markdown").frame_locator("iframe").locator("li em")).to_have_text("first")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        expect(page.locator(".bs-dash")).to_have_attribute("data-theme", scheme)
+        for name in ("tree", "frame", "array"):
+            open_entry(page, name)
+            assert unreadable(page.locator(".bs-dash")) == []
     expect(open_entry(page, "page").frame_locator("iframe").locator("h1")).to_have_text("Report")
     page.emulate_media(color_scheme="dark")
     expect(page.locator(".bs-dash")).to_have_attribute("data-theme", "dark")
@@ -160,6 +214,21 @@ def test_a_frame_cannot_run_scripts_even_if_rewriting_failed(serve_ui, fill, pag
     page.locator("iframe").evaluate("(frame, html) => { frame.srcdoc = html }", f"<body>{ACTING}<p id=done>done</p>")
     expect(page.frame_locator("iframe").locator("#done")).to_have_text("done")
     assert page.evaluate("window.__hacked") is None
+
+
+def test_large_things_stay_small(serve_ui, fill, page, shots):
+    """Long names, long texts, wide tables and deep trees neither break the page nor slow it down."""
+    wide = pd.DataFrame({f"column {i}": [i] for i in range(10_000)})
+    deep = {"k" * 300: [[[[["x" * 5000] * 20]]]] * 30}
+    name = "とても長い関数名" * 30
+    page.goto(serve_ui(fill({"wide": wide, "deep": deep, "long": "line of text\n" * 200_000, name: "w" * 5000})).url)
+    for entry, count in (("wide", "20 of 10,000 columns"), ("deep", "1 item"), ("long", "2,600,000 characters")):
+        expect(open_entry(page, entry)).to_contain_text(count)
+    open_entry(page, name)
+    for width in (1280, 760, 380):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.screenshot(path=shots / f"standalone-large-{width}.png", full_page=True)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_search_sort_filter_and_pages(serve_ui, fill, page):

@@ -5,6 +5,7 @@ import json
 import sys
 import threading
 import weakref
+from html import unescape
 
 import pytest
 from IPython.core.events import EventManager
@@ -139,6 +140,10 @@ class Kernel:
 
     kernel = object()
     execution_count = 3
+    cell = "a"
+
+    def get_parent(self):
+        return {"metadata": {"cellId": self.cell} if self.cell else {}}
 
     def __init__(self):
         self.events = EventManager(self, {"pre_run_cell": None, "post_run_cell": None})
@@ -153,8 +158,72 @@ def test_without_anywidget_the_snapshot_is_shown(spot, monkeypatch, capsys):
     shown = []
     monkeypatch.setattr("IPython.display.display", lambda data, **_: shown.append(data))
     assert show_dashboard(spot) is None
-    assert 'beautyspot[jupyter]"' in shown[0]["text/html"]
+    assert 'pip install "beautyspot[jupyter]"' in unescape(shown[0]["text/html"])
     assert "bs-tiles" in shown[0]["text/html"]
+
+
+@pytest.fixture
+def shell(monkeypatch):
+    """The shell of a kernel, whose outputs go nowhere."""
+    import IPython
+
+    shell = Kernel()
+    monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
+    monkeypatch.setattr("IPython.display.display", lambda *_, **__: None)
+    return shell
+
+
+def test_a_cell_that_runs_again_replaces_its_dashboard(spot, shell):
+    """The cleared output's dashboard is closed; those of other cells, and of the same run, stay."""
+    first = show_dashboard(spot)
+    beside = show_dashboard(spot)
+    shell.cell, shell.execution_count = "b", 4
+    other = show_dashboard(spot)
+    shell.cell, shell.execution_count = "a", 5
+    again = show_dashboard(spot)
+    assert [d._feed.stopped.is_set() for d in (first, beside, other, again)] == [True, True, False, False]
+    shell.cell, shell.execution_count = "", 6
+    nameless = show_dashboard(spot)
+    shell.execution_count = 7
+    show_dashboard(spot).close()
+    assert not nameless._feed.stopped.is_set()
+    for dashboard in (other, again, nameless):
+        dashboard.close()
+
+
+def test_a_forked_child_sends_nothing(dashboard, work, monkeypatch):
+    """The front end belongs to the parent."""
+    work(1)
+    before = dashboard.state
+    dashboard._feed.stop()
+    monkeypatch.setattr("os.getpid", lambda: -1)
+    dashboard.cell_ended()
+    assert dashboard.state == before
+
+
+def test_a_database_that_cannot_be_read_is_told(tmp_path, shell):
+    """The dashboard of a damaged database opens, says why it is empty, and goes on counting."""
+    (tmp_path / "x.db").write_text("no database at all, but long enough to be looked at " * 50)
+    spot = bs.Spot("lab", db=tmp_path / "x.db", storage=tmp_path / "blobs")
+    dashboard = show_dashboard(spot)
+    try:
+        state = json.loads(dashboard.state)
+        assert "file is not a database" in state["error"]
+        assert (state["title"], state["entries"], state["running"]) == ("lab", 0, [])
+    finally:
+        dashboard.close()
+
+
+def test_rows_are_not_sent_with_every_push(dashboard, work):
+    """Moving counters alone send no list of entries."""
+    work(1)
+    dashboard.cell_ended()
+    sent = []
+    dashboard.observe(lambda change: sent.append(change["name"]), ["state", "rows"])
+    work(1)
+    dashboard.push(dashboard.view.tick())
+    assert "state" in sent
+    assert "rows" not in sent
 
 
 def test_a_dashboard_is_shown_once(spot, monkeypatch):

@@ -4,6 +4,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+import beautyspot as bs
 from beautyspot.entry import FunctionStats, Query
 from beautyspot.report import Records, Stats, overview, overview_html, spot_html, spot_text
 from beautyspot.report.html import entries_html
@@ -108,3 +109,13 @@ def test_hundreds_of_functions_stay_readable(shelf):
     html = overview_html(overview(shelf.db))
     assert "f49<" in html
     assert "and 38 more functions" in html
+
+
+def test_an_unreadable_database_is_no_traceback(tmp_path):
+    """A Spot whose database is damaged still shows itself, with the reason."""
+    (tmp_path / "x.db").write_text("no database at all, but long enough to be looked at " * 50)
+    spot = bs.Spot("lab", db=tmp_path / "x.db", storage=tmp_path / "blobs")
+    for shown in (spot_html(spot), spot_text(spot)):
+        assert "lab" in shown
+        assert "cannot be read now" in shown
+        assert "file is not a database" in shown

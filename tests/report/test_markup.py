@@ -26,6 +26,7 @@ HOSTILE = [
     "<form action=https://evil><button formaction=https://evil>go</button></form>",
     "<svg onload=x()><style><img src=x onerror=x()></style></svg>",
     "<svg><a xlink:href='javascript:x()'><text>a</text></a></svg>",
+    "<svg><a><animate attributeName=href to='https://evil'/><set attributeName=href to='https://evil'/></a></svg>",
     "<math><mtext><script>x()</script></mtext></math>",
     "<body onload=x()>",
     "<style></style><script>x()</script></style>",
@@ -52,11 +53,24 @@ def body_of(frame):
 def check(frame):
     head, _, body = frame.document.partition("<body>")
     assert head.count("Content-Security-Policy") == 1
-    assert "default-src 'none'" in head
+    for directive in ("default-src 'none'", "form-action 'none'", "base-uri 'none'"):
+        assert directive in head
     seen = Seen()
     seen.feed(body)
     for tag, attrs in seen.tags:
-        assert tag not in {"script", "iframe", "object", "embed", "meta", "base", "link", "form", "button"}
+        assert tag not in {
+            "script",
+            "iframe",
+            "object",
+            "embed",
+            "meta",
+            "base",
+            "link",
+            "form",
+            "button",
+            "animate",
+            "set",
+        }
         for name, value in attrs.items():
             assert not name.startswith("on")
             assert name not in {"srcset", "poster", "action", "formaction", "target", "srcdoc", "xlink:href"}

@@ -5,6 +5,7 @@
 // Stored data reaches the page as textContent, as data: URIs on <img>/<audio>/<video>, or as srcdoc of a sandboxed iframe.
 
 // ---- DOM ----
+const FOCUSABLE = new Set(["button", "input", "select", "summary", "audio", "video"]);
 const SVG = "http://www.w3.org/2000/svg";
 
 function h(tag, attributes = {}, ...children) {
@@ -15,6 +16,8 @@ function h(tag, attributes = {}, ...children) {
     else if (name === "class") element.setAttribute("class", value);
     else element.setAttribute(name, value === true ? "" : value);
   }
+  // JupyterLab's shortcuts ("dd" deletes the cell) look at the focused element itself.
+  if (FOCUSABLE.has(tag) || "tabindex" in attributes) element.setAttribute("data-lm-suppress-shortcuts", "true");
   element.append(...children.filter((child) => child != null && child !== false));
   return element;
 }
@@ -313,7 +316,7 @@ function detailPanel(store, s, detail, now) {
   const pin = h("button", { type: "button", class: "bs-quiet", onclick: () => store.edit("pin", { key: row.key, pinned: !row.pinned }) }, row.pinned ? "Unpin" : "Pin");
   const remove = h("button", { type: "button", class: "bs-quiet bs-bad", onclick: () => { if (remove.dataset.sure) store.edit("delete", { key: row.key }); else { remove.dataset.sure = "1"; remove.textContent = "Delete for good?"; } } }, "Delete");
   return h("article", { class: "bs-detail", "aria-label": `Entry ${row.name}`, tabindex: "-1", onkeydown: (event) => { if (event.key === "Escape") { event.stopPropagation(); store.open(null); } } },
-    h("header", {}, h("h4", {}, row.name), h("span", { class: "bs-grow" }), ...(s.edit && !s.closed ? [pin, remove] : []), close),
+    h("header", {}, h("h4", { title: row.name }, row.name), h("span", { class: "bs-grow" }), ...(s.edit && !s.closed ? [pin, remove] : []), close),
     h("div", { class: "bs-content" }, ...detail.blocks.map(block)), draw.facts({ items: facts }),
     parts.length ? h("details", { class: "bs-parts" }, h("summary", {}, `What the key is made of (${parts.length})`), draw.facts({ items: parts })) : null);
 }
@@ -379,7 +382,7 @@ function render({ model, el }) {
   }
   const header = headerPart(store), tiles = tilesPart(), functions = functionsPart(store), limits = limitsPart(), entriesView = entriesPart(store);
   const strip = h("p", { class: "bs-strip", role: "status" });
-  const root = h("div", { class: "bs-dash", role: "region", "aria-label": "beautyspot dashboard", "data-lm-suppress-shortcuts": "true" }, header.el, strip, tiles.el, limits.el, functions.el, entriesView.el);
+  const root = h("div", { class: "bs-dash", role: "region", "aria-label": "beautyspot dashboard" }, header.el, strip, tiles.el, limits.el, functions.el, entriesView.el);
   const passed = () => (performance.now() - received) / 1000, clock = () => (s?.now ?? 0) + passed();
 
   function paint() {
