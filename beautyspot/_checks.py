@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +11,7 @@ from beautyspot.entry import Query
 from beautyspot.errors import ConfigurationError
 from beautyspot.units import seconds
 
-__all__ = ["file_name", "names", "positive", "query", "text"]
+__all__ = ["file_name", "flag", "names", "positive", "query", "rules", "text"]
 
 
 def file_name(name: object) -> str:
@@ -30,11 +30,28 @@ def query(given: Query | None, filters: dict[str, Any]) -> Query:
     """Return the query, or make one of its fields."""
     if given is not None:
         return given
-    try:
-        return Query(**filters)
-    except TypeError as error:
+    unknown = sorted(filters.keys() - set(Query.__slots__))
+    if unknown:
         known = ", ".join(Query.__slots__)
-        raise ConfigurationError(f"records() has no filter like that ({error}): there are {known}") from error
+        raise ConfigurationError(f"records() has no filter {', '.join(unknown)}: there are {known}")
+    limit = filters.get("limit", 0)
+    if isinstance(limit, bool) or not isinstance(limit, int):
+        raise ConfigurationError(f"limit={limit!r}: expected how many entries to list, for instance limit=50")
+    return Query(**filters)
+
+
+def flag(option: str, value: object) -> bool | None:
+    """Check an option that is on, off or left open: any text would count as true."""
+    if value is not None and not isinstance(value, bool):
+        raise ConfigurationError(f"{option}={value!r}: expected True or False")
+    return value
+
+
+def rules(value: object) -> Mapping[str, Callable[[Any], object]] | None:
+    """Check the rules of parameters."""
+    if value is not None and not isinstance(value, Mapping):
+        raise ConfigurationError(f"rules={value!r}: expected parameter names with functions, as in rules={{'path': f}}")
+    return value
 
 
 def names(option: str, value: object) -> tuple[str, ...]:

@@ -230,6 +230,8 @@ def mark_function(spot: Spot, function: Callable[..., Any], options: CallOptions
 
 def limit_function(function: Callable[..., Any], limit: LimitOption) -> Any:
     """Make every run of `function` pass a rate limit. On a marked function only runs pass it, hits do not."""
+    if not callable(function):
+        raise ConfigurationError(f"a rate limit got {function!r} to decorate: write @spot.limiter(cost=1)")
     core: MarkedCore[Any] | None = getattr(function, "__spot_core__", None)
     if core is not None:
         return mark_function(core.spot, limit_function(core.function, limit), core.options, core.keys)

@@ -30,6 +30,7 @@ __all__ = ["Spot"]
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 DEFAULT_TPM = 10_000  # tokens a minute of a Spot that was given none
 PAGE = 1000  # entries handled at a time when many are deleted
@@ -102,9 +103,9 @@ class Spot:
             prepare_workspace(home)
         self.codec = Codec(pickle_types=tuple(pickle_types))
         self.defaults = CallOptions(
-            save_blob=old.save_blob if save_blob is None else save_blob,
-            version=old.version if version is None else version,
-            content_type=old.content_type if content_type is None else content_type,
+            save_blob=_checks.flag("save_blob", old.save_blob if save_blob is None else save_blob),
+            version=_checks.text("version", old.version if version is None else version),
+            content_type=_checks.text("content_type", old.content_type if content_type is None else content_type),
         )
         self.engine = Engine(
             self.db,
@@ -211,19 +212,20 @@ class Spot:
             ('OSLO', 'OSLO', True)
         """
         old_key = compat.mark_options(legacy_options)
+        defaults = self.defaults
         call = CallOptions(
-            save_blob=self.defaults.save_blob if save_blob is None else save_blob,
+            save_blob=_checks.flag("save_blob", defaults.save_blob if save_blob is None else save_blob),
             ttl=_checks.positive("ttl", ttl),
-            version=_checks.text("version", self.defaults.version if version is None else version),
-            content_type=_checks.text(
-                "content_type", self.defaults.content_type if content_type is None else content_type
-            ),
+            version=_checks.text("version", defaults.version if version is None else version),
+            content_type=_checks.text("content_type", defaults.content_type if content_type is None else content_type),
             tags=_checks.names("tags", tags),
-            wait=wait,
+            wait=_checks.flag("wait", wait) is not False,
             min_time=seconds(min_time) or 0.0,
             mode=None if mode is None else parse_mode(mode),
         )
-        keys = KeyOptions(ignore=_checks.names("ignore", ignore), key=old_key if key is None else key, rules=rules)
+        keys = KeyOptions(
+            ignore=_checks.names("ignore", ignore), key=old_key if key is None else key, rules=_checks.rules(rules)
+        )
         if function is None:
             return lambda decorated: mark_function(self, decorated, call, keys)
         return mark_function(self, function, call, keys)
@@ -268,11 +270,14 @@ class Spot:
         result: R = marked(*args, **kwargs)
         return result
 
-    def limiter(self, cost: float | Callable[..., float] = 1) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    def limiter(self, cost: float | Callable[..., float] = 1) -> Callable[[F], F]:
         """Pace the runs of a function; hits are free, above or below `mark`.
 
         Args:
             cost: Tokens that one run costs, or a function of the call's arguments that returns them.
+
+        Returns:
+            A decorator, which keeps what it is given: a function, or a marked function.
 
         Raises:
             LimitError: The cost can never be granted: it is above the Spot's ``tpm``, negative or no number.
@@ -290,7 +295,12 @@ class Spot:
         if not callable(cost):
             self._limiter.check(cost)
         option = LimitOption(self._limiter, cost)
-        return lambda function: limit_function(function, option)
+
+        def decorate(function: F) -> F:
+            limited: F = limit_function(function, option)
+            return limited
+
+        return decorate
 
     def register_type(
         self, type_: type[T], code: int, encoder: Callable[[T], Any], decoder: Callable[[Any], T]
@@ -323,6 +333,15 @@ class Spot:
         """Allow results to hold instances of a dataclass, pydantic model, enum or named tuple; usable as a decorator.
 
         Classes that a marked function names in its code or annotations need no registration.
+
+        Args:
+            cls: The class.
+
+        Returns:
+            The class.
+
+        Raises:
+            ConfigurationError: It is none of these kinds, or another class of its name is registered.
         """
         self.codec.register_class(cls)
         return cls
@@ -361,7 +380,17 @@ class Spot:
         return Records(self.db.scan(_checks.query(query, filters)))
 
     def entry(self, key: str) -> EntryInfo | None:
-        """Return what is recorded about one entry, or None."""
+        """Return what is recorded about one entry.
+
+        Args:
+            key: The whole key.
+
+        Returns:
+            The entry without its payload, or None if there is none.
+
+        Raises:
+            StoreError: The database cannot be read.
+        """
         found = self.db.scan(Query(key_prefix=key, limit=1))
         return found[0] if found and found[0].cache_key == key else None
 

@@ -19,7 +19,7 @@ __all__ = ["Explanation", "changes", "explain", "nearest"]
 CANDIDATES = 200  # newest entries of the same name that are compared
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Explanation:
     """What a call would do.
 
@@ -41,6 +41,8 @@ class Explanation:
 
     def __str__(self) -> str:
         return f"{self.name}: would {'hit' if self.would_hit else 'run'}: {self.reason}"
+
+    __repr__ = __str__  # what a notebook shows of it
 
 
 def explain(engine: Engine, name: str, parts: KeyParts) -> Explanation:
