@@ -10,14 +10,14 @@ from __future__ import annotations
 import builtins
 import functools
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import FunctionType, ModuleType
 from typing import Any
 
 from beautyspot.errors import KeyingError, UnhashableError
 from beautyspot.keys.source_define import MISSING, cells_of, describe_class, describe_code, short_name
 from beautyspot.keys.source_graph import Node, combine, reachable
-from beautyspot.keys.source_members import members_of
+from beautyspot.keys.source_members import field_defaults, members_of
 from beautyspot.keys.source_names import ImportUse, Uses
 from beautyspot.keys.source_origin import is_infrastructure, is_user_code, is_user_module, top_level
 from beautyspot.keys.source_unloaded import find_unloaded
@@ -328,11 +328,12 @@ class Tracer:
         self.sizes.append((members, len(members)))
         methods = [f for value in members.values() for f in functions_in(value) if not is_generated(f, cls)]
         module = sys.modules.get(cls.__module__)
-        own = [f for f in methods if f.__module__ == cls.__module__ and is_user_code(f)]
+        own = [f for f in methods if f.__module__ in {cls.__module__, None} and is_user_code(f)]
         namespace = own[0].__globals__ if own else (vars(module) if module else {})
         cells = {name: cell for method in own for name, cell in cells_of(method).items() if name != "__class__"}
         described = describe_class(cls, namespace, cells)
-        node.local = combine("class", [short_name(cls.__qualname__), described.text if described else "structure"])
+        text = described.text if described else "structure"
+        node.local = combine("class", [short_name(cls.__qualname__), text, *self._fields(cls)])
         self.names.append((lambda _: cls.__bases__, None, cls.__bases__))
         for index, base in enumerate(cls.__bases__):
             if base is not object:
@@ -348,6 +349,19 @@ class Tracer:
                 self.names.append((get, key, get(key)))
         if described is not None:
             self._uses(node, described.uses, namespace, cells)
+
+    def _fields(self, cls: type) -> Iterator[bytes | str]:
+        """Yield what the live class says about its fields; it is made once with the class and guarded by identity."""
+        from beautyspot.keys import canonical
+
+        for name, parts in field_defaults(cls):
+            self.names.append((vars(cls).get, name, vars(cls)[name]))
+            try:
+                digest = canonical.digest(parts, f"fields of class {cls.__name__!r}")
+            except KeyingError:  # as for other members: the text of the class says how they are made
+                continue
+            yield name
+            yield digest
 
 
 def _absolute(use: ImportUse, namespace: Mapping[str, Any]) -> str:

@@ -115,4 +115,7 @@ def _same_constant(x: object, y: object) -> bool:
     if isinstance(x, tuple):
         assert isinstance(y, tuple)
         return len(x) == len(y) and all(_same_constant(i, j) for i, j in zip(x, y, strict=True))
+    if isinstance(x, frozenset):
+        assert isinstance(y, frozenset)
+        return {(type(i), repr(i)) for i in x} == {(type(i), repr(i)) for i in y}
     return repr(x) == repr(y) if isinstance(x, (float, complex)) else x == y

@@ -2,6 +2,9 @@
 
 The text of a class says how it was made, the members say what it is now. Where no text is known (classes made by
 calls: `type`, `make_dataclass`, `create_model`), the members have to say everything.
+
+Defaults of fields are asked of the live class in any case. They are often no members, so a text that was edited since
+the class was made would fit it as well as the right one.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from beautyspot.keys.source_define import Described
 from beautyspot.keys.source_origin import is_user_code
 from beautyspot.keys.source_values import enum_members, functions_in, is_generated, is_immutable, underlying
 
-__all__ = ["members_of"]
+__all__ = ["field_defaults", "members_of"]
 
 Get = Callable[[Any], object]
 
@@ -69,12 +72,16 @@ def _structure(cls: type) -> Iterator[tuple[str, Get, Any]]:
     for name in _STRUCTURE:
         if name in members:
             yield name, members.get, name
-    if "__dataclass_fields__" in members:
-        yield "__dataclass_fields__", lambda _: _dataclass_fields(cls), None
-    if issubclass(cls, tuple):
-        for name in ("_fields", "_field_defaults"):
-            if name in members:
-                yield name, members.get, name
+    if issubclass(cls, tuple) and "_fields" in members:
+        yield "_fields", members.get, "_fields"
+
+
+def field_defaults(cls: type) -> Iterator[tuple[str, object]]:
+    """Yield the names of the members that tell a class's fields, and the defaults and options of these."""
+    members = vars(cls)
+    for name, parts in _FIELDS.items():
+        if name in members:
+            yield name, parts(cls)
 
 
 def _dataclass_fields(cls: Any) -> object:
@@ -88,3 +95,15 @@ def _dataclass_fields(cls: Any) -> object:
         for name, field in cls.__dataclass_fields__.items()
     ]
     return [repr(cls.__dataclass_params__), fields]
+
+
+def _model_fields(cls: Any) -> object:
+    return [[name, field.default, field.default_factory] for name, field in cls.__pydantic_fields__.items()]
+
+
+_FIELDS: dict[str, Callable[[Any], object]] = {
+    "__attrs_attrs__": lambda cls: [[field.name, field.default] for field in cls.__attrs_attrs__],
+    "__dataclass_fields__": _dataclass_fields,
+    "__pydantic_fields__": _model_fields,
+    "_field_defaults": lambda cls: cls._field_defaults,
+}

@@ -25,6 +25,10 @@ __all__ = [
 
 _OWN = frozenset({"beautyspot", "beautyspot_jupyter"})
 _MISSING: Any = object()
+_BORROWED = frozenset({"builtins", "types"})
+"""What classes get as their module where there is none: in `exec` without ``__name__``, in `types.new_class` and
+(before Python 3.12) in `make_dataclass`."""
+_HEAP_TYPE = 1 << 9  # set for every class that a class statement or a call made
 
 
 def static_attribute(value: object, name: str) -> Any:
@@ -127,8 +131,8 @@ def is_user_code(obj: object) -> bool:
     if not isinstance(obj, type):
         obj = type(obj)
     module = type.__getattribute__(obj, "__module__")
-    if module == "types":  # what `make_dataclass` (before Python 3.12) and `types.new_class` write into every class
-        return vars(sys.modules["types"]).get(obj.__name__) is not obj
+    if module in _BORROWED and obj.__flags__ & _HEAP_TYPE:
+        return vars(sys.modules[module]).get(obj.__name__) is not obj
     return isinstance(module, str) and is_user_module(module)
 
 

@@ -1,0 +1,164 @@
+"""Code in unusual places, and files that were edited while the program runs."""
+
+from __future__ import annotations
+
+import doctest
+import importlib.util
+import itertools
+import json
+import subprocess
+import sys
+import zipapp
+
+import pytest
+
+from beautyspot.keys.source import code_identity
+
+_numbers = itertools.count()
+
+DEFINITIONS = '''
+K = 1
+def helper(x):
+    """Add."""
+    return x + K
+class Box:
+    def get(self):
+        return helper(1)
+def f(x):
+    return helper(x), Box().get(), (lambda y: y + K)(x)
+'''
+REPORT = """
+import json
+from beautyspot.keys.source import code_identity
+identity = code_identity(f)
+first = identity.digest().hex()
+K = 2
+print(json.dumps([first, identity.digest().hex() != first, identity.portable]))
+"""
+
+
+def run(*arguments, **options):
+    """Run a program and return the digest, whether a changed global was seen, and portability."""
+    done = subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, check=False, timeout=120, **options
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture
+def load(tmp_path, monkeypatch):
+    """Import a text as a module of the user's."""
+
+    def load(text):
+        name = f"context_module_{next(_numbers)}"
+        path = tmp_path / f"{name}.py"
+        path.write_text(text)
+        spec = importlib.util.spec_from_file_location(name, path)
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, name, module)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+@pytest.fixture
+def expected(load):
+    """Digest of the definitions in a plain module."""
+    return code_identity(load(DEFINITIONS).f).digest().hex()
+
+
+def test_a_script_a_zipped_application_and_an_optimised_run(tmp_path, expected):
+    """Source text is found in archives, and does not depend on what the optimiser drops."""
+    folder = tmp_path / "app"
+    folder.mkdir()
+    (folder / "__main__.py").write_text(DEFINITIONS + REPORT)
+    zipapp.create_archive(folder, tmp_path / "app.pyz")
+    for arguments in (
+        [folder],
+        [tmp_path / "app.pyz"],
+        ["-O", folder / "__main__.py"],
+        ["-OO", folder / "__main__.py"],
+    ):
+        assert run(*arguments) == [expected, True, True]
+
+
+def test_a_module_without_its_source(tmp_path):
+    """Bytecode alone gives a digest, the same in another process, that is flagged."""
+    (tmp_path / "program.py").write_text(DEFINITIONS + REPORT)
+    subprocess.run([sys.executable, "-m", "compileall", "-q", "-b", str(tmp_path)], check=True)
+    (tmp_path / "program.py").unlink()
+    one, other = (run(tmp_path / "program.pyc", env={"PYTHONHASHSEED": seed}) for seed in ("1", "2"))
+    assert one == other
+    assert one[1:] == [True, False]
+
+
+def test_code_on_the_command_line():
+    """`python -c` works as well; whether a text is known depends on the Python version."""
+    one, other = (run("-c", DEFINITIONS + REPORT, env={"PYTHONHASHSEED": seed}) for seed in ("1", "2"))
+    assert one == other
+    assert one[1]
+    changed = run("-c", DEFINITIONS.replace("x + K", "x - K") + REPORT)
+    assert changed[0] != one[0]
+
+
+@pytest.mark.parametrize("names", [{"__name__": "example"}, {}])
+def test_functions_in_doctests(expected, names):
+    """`doctest` offers its examples to `linecache`; the name of the module does not matter, nor that there is one."""
+    lines = DEFINITIONS.strip().splitlines()
+    example = "".join(f"{'... ' if line.startswith(' ') else '>>> '}{line}\n" for line in lines)
+    example += ">>> from beautyspot.keys.source import code_identity\n>>> digest = code_identity(f).digest().hex()\n"
+    test = doctest.DocTestParser().get_doctest(example, dict(names), "example", None, 0)
+    doctest.DocTestRunner(verbose=False).run(test, clear_globs=False)
+    assert test.globs["digest"] == expected
+
+
+def asserting(x):
+    """Have a statement that pytest rewrites."""
+    assert x > 0, "positive"
+    return x + 1
+
+
+def other_asserting(x):
+    """Have another constant."""
+    assert x > 0, "positive"
+    return x + 2
+
+
+def test_functions_that_pytest_rewrote():
+    """Their text does not give their bytecode: digests differ all the same, and are flagged."""
+    one, other = code_identity(asserting), code_identity(other_asserting)
+    assert not one.portable
+    assert one.digest() == code_identity(asserting).digest() != other.digest()
+
+
+MODEL = "import pydantic\nclass C(pydantic.BaseModel):\n    x: int = {}\ndef f(): return C()"
+FIELD = "import dataclasses\n@dataclasses.dataclass\nclass C:\n    x: list = dataclasses.field({})\ndef f(): return C()"
+EDITS = {
+    "constant": ("def f(): return {}", "1", "2"),
+    "set of constants": ("def f(x): return x in {{{}}}", "1", "True"),
+    "default": ("def f(x={}): return x", "1", "2"),
+    "default of a model": (MODEL, "1", "2"),
+    "factory of a field": (FIELD, "default_factory=lambda: [1]", "default_factory=lambda: [2]"),
+    "flag of a field": (FIELD, "default=None, compare=True", "default=None, compare=False"),
+    "slots": ("import dataclasses\n@dataclasses.dataclass(slots=True)\nclass C:\n    x: int = {}\ndef f(): return C()",
+              "1", "2"),
+    "options": ("import dataclasses\n@dataclasses.dataclass({})\nclass C:\n    x: int\ndef f(): return C(1)",
+                "eq=True", "eq=False"),
+    "named tuple": ("import typing\nclass C(typing.NamedTuple):\n    x: int = {}\ndef f(): return C()", "1", "2"),
+    "attrs": ("import attrs\n@attrs.define\nclass C:\n    x: int = {}\ndef f(): return C()", "1", "2"),
+    "class member": ("class C:\n    x = [{}]\ndef f(): return C.x", "1", "2"),
+    "method": ("class C:\n    def m(self): return {}\ndef f(): return C().m()", "1", "2"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", EDITS)
+def test_a_file_that_was_edited_before_its_code_was_looked_at(load, tmp_path, case):
+    """What runs now and what runs after a restart never have one digest if they differ."""
+    text, one, other = EDITS[case]
+    before, after = (text.replace("{}", part, 1).replace("{{", "{").replace("}}", "}") for part in (one, other))
+    module = load(before)
+    with open(module.__file__, "w", encoding="utf-8") as file:  # noqa: PTH123  # the same path, as text
+        file.write(after)
+    assert code_identity(module.f).digest() != code_identity(load(after).f).digest()
