@@ -33,11 +33,12 @@ _WRITTEN = (
     "tags",
     "meta",
 )
-# A replaced row starts counting again, and keeps its pin: the user pinned the key, not one result of it.
+# A replaced row starts counting again, and keeps its pin: the user pinned the key, not one result of it. The condition
+# only fails if a damaged index leads to the row of another key.
 PUT = (
     f"INSERT INTO tasks({', '.join(_WRITTEN)}) VALUES({', '.join('?' * len(_WRITTEN))}) ON CONFLICT(cache_key)"
     f" DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _WRITTEN[1:])},"
-    " hits = 0, last_hit = NULL, updated_at = CURRENT_TIMESTAMP"
+    " hits = 0, last_hit = NULL, updated_at = CURRENT_TIMESTAMP WHERE tasks.cache_key = excluded.cache_key"
 )
 
 COLUMNS = (

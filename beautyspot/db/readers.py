@@ -76,7 +76,7 @@ class Reader:
         self.busy = False
         self.memo: dict[object, tuple[int, list[tuple[object, ...]]]] = {}
         self.thread = threading.get_ident()
-        self.turn = threading.Lock()
+        self.turn = threading.RLock()  # a finaliser may look something up in the middle of a look-up
         close_with(self, connection)  # the thread may end
 
     def retire(self) -> None:

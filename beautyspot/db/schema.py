@@ -234,6 +234,6 @@ def install_views(connection: sqlite3.Connection, path: str) -> bool:
     for name, (_, default) in _COLUMNS.items():
         literal = "NULL" if default is None else f"'{default}'" if isinstance(default, str) else str(default)
         parts.append(f"{derived.get(name, literal)} AS {name}")
-    connection.execute(f"CREATE TEMP VIEW tasks AS SELECT {', '.join(parts)} FROM main.tasks")  # noqa: S608
+    connection.execute(f"CREATE TEMP VIEW tasks AS SELECT rowid, {', '.join(parts)} FROM main.tasks")  # noqa: S608
     connection.execute(_FUNCTIONS.format(temp="TEMP"))
     return True

@@ -19,11 +19,16 @@ from beautyspot.db.faults import FAILURES, is_decoding_failure, translate
 from beautyspot.db.leases import UNGUARDED, LeaseFile, lease_file
 from beautyspot.db.readers import Reader, RetiredError
 from beautyspot.entry import Entry, EntryInfo, FunctionStats, Query, Row, StatsDelta
-from beautyspot.errors import ConfigurationError, StoreError
+from beautyspot.errors import ConfigurationError, CorruptEntryError, StoreError
 
 __all__ = ["SQLiteTaskDB"]
 
-_GET = f"SELECT {', '.join(Row._fields)} FROM tasks WHERE cache_key = ?"  # noqa: S608 - constants
+# The row must have the key itself, not only be where the index says: a damaged index would lead to another result.
+# Asked in this way, SQLite reads what it reads anyway, and takes no longer.
+_GET = (
+    f"SELECT {', '.join(f't.{name}' for name in Row._fields)} FROM tasks AS i CROSS JOIN tasks AS t"  # noqa: S608
+    " ON t.rowid = i.rowid WHERE i.cache_key = ?1 AND +t.cache_key = ?1"
+)
 _HIT = (
     "UPDATE tasks SET hits = hits + ?, last_hit = CASE WHEN last_hit > ? THEN last_hit ELSE ? END WHERE cache_key = ?"
 )
@@ -141,11 +146,15 @@ class SQLiteTaskDB:
             writer = connections.writer()
             try:
                 try:
-                    writer.execute(queries.PUT, values)
+                    written = writer.execute(queries.PUT, values).rowcount
                 except UnicodeEncodeError:
-                    writer.execute(queries.PUT, queries.tidy(values))
+                    written = writer.execute(queries.PUT, queries.tidy(values)).rowcount
             except (*FAILURES, OverflowError) as error:
                 raise self._fault(error) from error
+        if not written:
+            raise CorruptEntryError(
+                self.path, "its index leads to wrong rows: move the file away, a new one will be made"
+            )
 
     def lease(self, key: str) -> Lease | None:
         """Take the right to compute `key`, or return None at once if another live caller has it.
@@ -294,7 +303,7 @@ class SQLiteTaskDB:
 
     def _fault(self, error: Exception) -> StoreError:
         if isinstance(error, OverflowError):
-            return StoreError(f"{self.path} holds whole numbers of at most 64 bits: {error}")
+            return StoreError(f"{self.path} holds whole numbers of at most 64 bits and texts of 2 GB: {error}")
         return translate(error, self.path)
 
     def __enter__(self) -> Self:

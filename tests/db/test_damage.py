@@ -119,6 +119,45 @@ def test_schema_damaged_under_a_running_process(path, entry, key):
                     call()
 
 
+def index_entry(data, key):
+    """Return where the index of keys says which row has `key`, and in how many bytes."""
+    header = bytes([3, 2 * len(key) + 13])  # length of the header, then: a text of this length
+    at = data.find(key.encode())
+    while at >= 0:
+        if data[at - 3 : at - 1] == header:
+            return at + len(key), data[at - 1]
+        at = data.find(key.encode(), at + 1)
+    raise AssertionError(f"{key} is not in the index")
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_index_that_leads_to_another_row(tmp_path, intact, read_only):
+    """A row that an index of keys was damaged to lead to is whole, but is not the result of this key: a miss."""
+    data = bytearray(intact)
+    (one, size), (other, other_size) = index_entry(data, KEYS[150]), index_entry(data, KEYS[160])
+    assert size == other_size == 2
+    data[one : one + 2], data[other : other + 2] = data[other : other + 2], data[one : one + 2]
+    path = tmp_path / "x.db"
+    path.write_bytes(data)
+    with SQLiteTaskDB(path, read_only=read_only) as db:
+        assert [db.get(KEYS[number]) is None for number in (149, 150, 160, 161)] == [False, True, True, False]
+
+
+def test_index_that_leads_to_another_row_when_writing(tmp_path, intact):
+    """Nor is the other row overwritten: that it could not be stored is said, and the other result stays right."""
+    data = bytearray(intact)
+    (one, _), (other, _) = index_entry(data, KEYS[150]), index_entry(data, KEYS[160])
+    data[one : one + 2] = data[other : other + 2]
+    path = tmp_path / "x.db"
+    path.write_bytes(data)
+    with SQLiteTaskDB(path) as db:
+        before = db.get(KEYS[160])
+        with pytest.raises(CorruptEntryError, match="index leads to wrong rows"):
+            db.put(Entry(cache_key=KEYS[150], func_name="f", result_data=b"new"))
+        assert db.get(KEYS[150]) is None
+        assert db.get(KEYS[160]) == before
+
+
 def test_log_without_its_directory(path, tmp_path, entry, key, monkeypatch):
     """A log that cannot be read is not passed by: without it the file may be half of a transaction."""
     for file in (path, tmp_path / "barred.db"):
