@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from beautyspot.db import files, schema
-from beautyspot.db.faults import BUSY_TIMEOUT, FAILURES, UNWRITABLE, primary_code, translate
+from beautyspot.db.faults import BUSY_TIMEOUT, FAILURES, HASTY_TIMEOUT, UNWRITABLE, primary_code, translate
 from beautyspot.db.readers import PATIENCE, Reader, close_with, leave_open
 from beautyspot.db.walindex import Window, open_window
 from beautyspot.errors import ReadOnlyStoreError, StoreError
@@ -47,6 +47,7 @@ class Connections:
     Attributes:
         local: ``local.reader`` is the calling thread's own `Reader`; the attribute is missing until `reading` made one.
         lock: Guards the writer. Hold it around everything that `writer` is used for.
+        hasty: Whether the writer no longer waits for other programs' transactions, because one did not end.
         window: Tells whether anything was committed; open exactly while the writer is, None where it cannot be told.
     """
 
@@ -61,6 +62,7 @@ class Connections:
         self._shared: Reader | None = None
         self._writer: sqlite3.Connection | None = None
         self._closer: weakref.ref[Any] | None = None
+        self.hasty = False
         self.window: Window | None = None
         self._identity: files.Identity | None = None
         self._log: files.Identity | None = None
@@ -128,6 +130,13 @@ class Connections:
             raise ReadOnlyStoreError(f"{self.path} is opened for reading only: nothing can be written to it")
         return self._writer
 
+    def hurry(self, *, hasty: bool) -> None:
+        """Let the writer wait for other programs as long as usual, or hardly at all. The caller holds `lock`."""
+        self.hasty = hasty
+        if self._writer is not None:
+            milliseconds = round(1000 * (HASTY_TIMEOUT if hasty else BUSY_TIMEOUT))
+            self._writer.execute(f"PRAGMA busy_timeout = {milliseconds}")
+
     def refresh(self) -> bool:
         """Drop connections to a file that is no longer there under its name; return whether there is a file now."""
         current = files.identity(self.path)
@@ -182,6 +191,7 @@ class Connections:
             raise
         if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
             self.window = open_window(self.path)
+        self.hasty = False
         self._writer, self._closer = connection, close_with(self, connection, self.window)
 
     def _connect(self) -> sqlite3.Connection:

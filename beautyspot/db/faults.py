@@ -7,13 +7,25 @@ import sqlite3
 
 from beautyspot.errors import CorruptEntryError, ReadOnlyStoreError, StoreError
 
-__all__ = ["BUSY_TIMEOUT", "FAILURES", "UNWRITABLE", "is_decoding_failure", "primary_code", "translate"]
+__all__ = [
+    "BUSY_TIMEOUT",
+    "FAILURES",
+    "HASTY_TIMEOUT",
+    "UNWRITABLE",
+    "is_decoding_failure",
+    "is_locked",
+    "primary_code",
+    "translate",
+]
 
 FAILURES = (sqlite3.Error, UnicodeDecodeError)
 """What the sqlite3 module raises for a file: the second one if SQLite quotes damaged text in its message."""
 
 BUSY_TIMEOUT = 10.0
 """Seconds that a statement waits for another program's transaction."""
+
+HASTY_TIMEOUT = 0.1
+"""Seconds that a statement waits after one waited in vain: a batch must not wait that long for each of its results."""
 
 UNWRITABLE = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM})
 """What SQLite answers when a file that exists can perhaps still be read."""
@@ -35,6 +47,11 @@ def primary_code(error: Exception) -> int:
     """Return SQLite's primary result code, or 0 for errors that Python's own module raised."""
     code: int = getattr(error, "sqlite_errorcode", 0)
     return code & 0xFF  # the higher bits tell apart variants that have the same remedy
+
+
+def is_locked(error: Exception) -> bool:
+    """Return whether another program's transaction was in the way."""
+    return primary_code(error) in _LOCKED
 
 
 def is_decoding_failure(error: Exception) -> bool:
@@ -63,10 +80,8 @@ def translate(error: Exception, path: str) -> StoreError:
         return CorruptEntryError(f"a row of {path}", str(error))
     if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}:
         return ReadOnlyStoreError(f"{path} cannot be written: check the rights of the file and of its directory")
-    if code in _LOCKED:
-        return StoreError(
-            f"{path} stayed locked for {BUSY_TIMEOUT:.0f} s: another program holds a transaction open, end it"
-        )
+    if is_locked(error):
+        return StoreError(f"{path} stayed locked: another program holds a transaction open, end it")
     remedy = _REMEDIES.get(code)
     if code == sqlite3.SQLITE_CANTOPEN and (length := len(os.fsencode(path))) > _LONGEST_PATH:
         remedy = f"SQLite opens no path as long as its {length} bytes: give the database a shorter one"

@@ -15,7 +15,7 @@ from typing import Any, Self, TypeAlias
 from beautyspot.db import files, queries
 from beautyspot.db.base import Lease
 from beautyspot.db.connections import Connections
-from beautyspot.db.faults import FAILURES, is_decoding_failure, translate
+from beautyspot.db.faults import FAILURES, is_decoding_failure, is_locked, translate
 from beautyspot.db.leases import UNGUARDED, LeaseFile, lease_file
 from beautyspot.db.readers import Reader, RetiredError
 from beautyspot.entry import Entry, EntryInfo, FunctionStats, Query, Row, StatsDelta
@@ -149,6 +149,8 @@ class SQLiteTaskDB:
                     written = writer.execute(queries.PUT, values).rowcount
                 except UnicodeEncodeError:
                     written = writer.execute(queries.PUT, queries.tidy(values)).rowcount
+                if connections.hasty:
+                    connections.hurry(hasty=False)
             except (*FAILURES, OverflowError) as error:
                 raise self._fault(error) from error
         if not written:
@@ -295,6 +297,8 @@ class SQLiteTaskDB:
                 try:
                     yield writer
                     writer.execute("COMMIT")
+                    if self._connections.hasty:
+                        self._connections.hurry(hasty=False)
                 finally:
                     if writer.in_transaction:
                         writer.execute("ROLLBACK")
@@ -302,6 +306,9 @@ class SQLiteTaskDB:
                 raise self._fault(error) from error
 
     def _fault(self, error: Exception) -> StoreError:
+        """Return what to raise for what the writer met. The caller holds its lock."""
+        if is_locked(error):
+            self._connections.hurry(hasty=True)
         if isinstance(error, OverflowError):
             return StoreError(f"{self.path} holds whole numbers of at most 64 bits and texts of 2 GB: {error}")
         return translate(error, self.path)
