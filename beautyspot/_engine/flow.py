@@ -27,6 +27,7 @@ from beautyspot.db.base import Lease
 from beautyspot.entry import Row
 from beautyspot.errors import CacheMissError, CodecError, NotStoredWarning
 from beautyspot.keys.key import KeyParts
+from beautyspot.limits.limiter import Limiter
 
 if TYPE_CHECKING:
     from beautyspot._engine.engine import Engine
@@ -228,15 +229,22 @@ def _run(
 
 
 def _pass_limits(request: Request) -> Generator[Effect, Any, None]:
-    """Reserve a place with every limit, then wait for the latest; whatever ends the wait gives all of them back."""
+    """Wait for one limit after the other; whatever ends the wait gives all of them back."""
+    costs: dict[Limiter, float] = {}
+    for limit in request.limits:
+        costs[limit.limiter] = costs.get(limit.limiter, 0.0) + limit.cost()
     reserved = []
     try:
-        for limit in request.limits:
-            cost = limit.cost()
-            reserved.append((limit.limiter, cost, limit.limiter.reserve(cost)))
-        pause = max(reservation for _, _, reservation in reserved)
-        if pause > 0:
-            yield Sleep(pause)
+        for limiter, cost in costs.items():
+            reservation = limiter.reserve(cost)
+            reserved.append((limiter, cost, reservation))
+            pause = float(reservation)
+            while True:
+                if pause > 0:
+                    yield Sleep(pause)
+                pause = limiter.confirm(reservation)
+                if pause == 0:
+                    break
     except BaseException:
         for limiter, cost, reservation in reserved:
             limiter.refund(cost, reservation)
