@@ -73,7 +73,8 @@ def _refusal(kind: type) -> str | None:
 
 
 def _enum(value: enum.Enum) -> object:
-    return [class_token(type(value)), value.name, value.value]
+    bare = type(value.value) is object  # ``MISSING = object()``: nothing but its identity, for which the name stands
+    return [class_token(type(value)), value.name, None if bare else value.value]
 
 
 def _named_tuple(value: Any) -> object:

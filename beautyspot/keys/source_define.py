@@ -14,7 +14,7 @@ from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
 from beautyspot.keys.source_find import find_code
-from beautyspot.keys.source_find_class import find_class
+from beautyspot.keys.source_find_class import find_class, own_functions
 from beautyspot.keys.source_graph import combine
 from beautyspot.keys.source_names import Uses, bytecode_uses, syntax_uses
 from beautyspot.keys.source_origin import is_infrastructure, static_attribute
@@ -45,7 +45,7 @@ class Described(NamedTuple):
 
 
 _codes: dict[int, tuple[weakref.ref[CodeType], Described]] = {}
-_classes: weakref.WeakKeyDictionary[type, Described | None] = weakref.WeakKeyDictionary()
+_classes: weakref.WeakKeyDictionary[type, tuple[list[CodeType], Described | None]] = weakref.WeakKeyDictionary()
 
 
 def short_name(qualname: str) -> str:
@@ -77,13 +77,15 @@ def describe_code(function: FunctionType) -> Described:
 
 def describe_class(cls: type, namespace: Mapping[str, object], cells: Mapping[str, Any]) -> Described | None:
     """Describe the statement of a live class; None if no known text fits it."""
-    if cls in _classes:
-        return _classes[cls]
+    codes = [function.__code__ for function in own_functions(cls)]
+    known = _classes.get(cls)
+    if known is not None and list(map(id, known[0])) == list(map(id, codes)):  # else a reloader put new methods in
+        return known[1]
     node = find_class(cls)
     described = None
     if node is not None:
         described = _describe(node, _lookup(namespace, cells), "")._replace(bound=frozenset(_bound(node)))
-    _classes[cls] = described
+    _classes[cls] = codes, described
     return described
 
 

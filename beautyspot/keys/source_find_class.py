@@ -15,12 +15,12 @@ from typing import Any
 from beautyspot.keys.source_find import same_code
 from beautyspot.keys.source_texts import Text, cell_names, note_file, texts_of
 
-__all__ = ["find_class"]
+__all__ = ["find_class", "own_functions"]
 
 
 def find_class(cls: type) -> ast.ClassDef | None:
     """Return the class statement that made `cls`, None if no known text fits it."""
-    methods = [f for f in _own_functions(cls) if f.__code__.co_qualname.startswith(cls.__qualname__ + ".")]
+    methods = [f for f in own_functions(cls) if f.__code__.co_qualname.startswith(cls.__qualname__ + ".")]
     module = sys.modules.get(cls.__module__)
     if methods:
         filenames = list(dict.fromkeys(f.__code__.co_filename for f in methods))
@@ -38,7 +38,8 @@ def find_class(cls: type) -> ast.ClassDef | None:
     return None
 
 
-def _own_functions(cls: type) -> Iterator[FunctionType]:
+def own_functions(cls: type) -> Iterator[FunctionType]:
+    """Yield the functions that the members of a class consist of."""
     for value in vars(cls).values():
         for part in (value, *(getattr(value, name, None) for name in ("__func__", "fget", "fset", "fdel", "func"))):
             if isinstance(part, FunctionType):

@@ -170,7 +170,7 @@ def _wrapper_parts(value: Any) -> list[Part] | None:
         for name in _WRAPPED:
             part = static_attribute(value, name)
             if callable(part):
-                parts.append(("wrapped", lambda _, part=part: part, None))  # type: ignore[misc]
+                parts += [("wrapped", lambda _, part=part: part, None), *_settings(value, part)]  # type: ignore[misc]
                 break
         for name in ("func", "dispatcher"):
             part = static_attribute(value, name)
@@ -192,6 +192,20 @@ def _wrapper_parts(value: Any) -> list[Part] | None:
     if not parts:
         return None
     return [("library", lambda _: type(value).__qualname__, None), *parts]
+
+
+def _settings(value: object, wrapped: object) -> Iterator[Part]:
+    """Yield what a library's decorator was told: constants, code and the user's objects, not its caches and locks."""
+    if not isinstance(value, FunctionType) or "registry" in value.__dict__:  # a dispatcher's are settings of its own
+        return
+    for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
+        try:
+            held = cell.cell_contents
+        except ValueError:  # not assigned yet
+            continue
+        code = isinstance(held, (FunctionType, type)) and is_user_code(held)
+        if held is not wrapped and (code or is_immutable(held) or is_user_code(type(held))):
+            yield f"closure:{name}", _cell_getter(cell), None
 
 
 def _cell_getter(cell: Any) -> Callable[[Any], object]:

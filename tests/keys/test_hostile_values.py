@@ -213,8 +213,10 @@ def test_users_singletons_by_name_and_content():
     assert encode(Setting(1)) == encode(Setting(1)) != encode(Setting(2))
 
 
-def test_members_of_flags_and_partial_methods():
-    """Combined flags and partial methods are values too."""
+def test_members_of_enumerations_and_partial_methods():
+    """Combined flags, sentinels that are members, and partial methods are values too."""
+    marks = enum.Enum("Marks", {"MISSING": object(), "UNSET": object()})
+    assert encode(marks.MISSING) == encode(marks.MISSING) != encode(marks.UNSET)
     flag = enum.Flag("flag", ["A", "B"])
     assert encode(flag.A | flag.B) != encode(flag.A)
     assert encode(functools.partialmethod(int, 1)) != encode(functools.partialmethod(int, 2))

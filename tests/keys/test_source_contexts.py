@@ -162,3 +162,16 @@ def test_a_file_that_was_edited_before_its_code_was_looked_at(load, tmp_path, ca
     with open(module.__file__, "w", encoding="utf-8") as file:  # noqa: PTH123  # the same path, as text
         file.write(after)
     assert code_identity(module.f).digest() != code_identity(load(after).f).digest()
+
+
+def test_a_class_that_a_reloader_updated_in_place(load):
+    """What `%autoreload` does: the same class object with new methods and members has the digest of a fresh class."""
+    before = "class C:\n    def m(self): return 1\ndef f(): return C().m()"
+    after = "class C:\n    k = [1]\n    def m(self): return 2\ndef f(): return C().m()"
+    module, fresh = load(before), load(after)
+    first = code_identity(module.f).digest()
+    with open(module.__file__, "w", encoding="utf-8") as file:  # noqa: PTH123  # the same path, as text
+        file.write(after)
+    module.C.m.__code__ = fresh.C.m.__code__.replace(co_filename=module.__file__)
+    module.C.k = [1]
+    assert code_identity(module.f).digest() == code_identity(fresh.f).digest() != first

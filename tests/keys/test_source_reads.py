@@ -45,6 +45,16 @@ class C: pass
 C.d = D({})
 def f(): return C.d
 """
+DECORATOR = """
+import contextlib
+class A(contextlib.ContextDecorator):
+    def __init__(self, n): self.n = n
+    def __enter__(self): pass
+    def __exit__(self, *args): pass
+def h(): return 1
+g = A({})(h)
+def f(): return g()
+"""
 REGISTERED = """
 import functools
 class A: k = {}
@@ -85,6 +95,7 @@ READS = {
                               "int", "float"),
     "attrs class": ("import attrs\nC = attrs.make_class('C', dict(x=attrs.field(default={})))\ndef f(): return C",
                     "1", "2"),
+    "setting of a library's decorator": (DECORATOR, "1", "2"),
     "annotation of a decorated function": (
         "def d(f): return lambda: f.__annotations__['x'].k\nclass A: k = {}\n@d\ndef f(x: A): pass", "1", "2"),
     "annotation of a registered function": (REGISTERED, "1", "2"),
@@ -151,6 +162,10 @@ CHANGES = {
     "new member of a class": (INSTANCE, lambda m: setattr(m.C, "s", [1])),
     "nested list": ("K = {'a': [[1]]}\ndef f(): return K", lambda m: m.K["a"][0].append(2)),
     "list in a tuple": ("K = ([1],)\ndef f(): return K", lambda m: m.K[0].append(2)),
+    "method put in by a reloader": (
+        "class C:\n    def m(self): return 1\ndef f(): return C().m()",
+        lambda m: setattr(m.C.m, "__code__", (lambda self: 2).__code__),
+    ),
     "class list": ("class C: xs = [1]\ndef f(): return C.xs", lambda m: m.C.xs.append(2)),
     "array": ("import numpy as np\nK = np.zeros(3)\ndef f(): return K", lambda m: m.K.__setitem__(1, 5)),
     "default list of a helper": (
