@@ -70,7 +70,8 @@ def _structure(cls: type) -> Iterator[tuple[str, Get, Any]]:
     """Yield what tells two classes without text apart beside their plain members."""
     members = vars(cls)
     for name in _STRUCTURE:
-        if name in members:
+        # Whoever asks a class without annotations for them leaves an empty dictionary behind.
+        if name in members and (members[name] or name != "__annotations__"):
             yield name, members.get, name
     if issubclass(cls, tuple) and "_fields" in members:
         yield "_fields", members.get, "_fields"
