@@ -2,7 +2,7 @@
 
 The key is a digest over the format number, the digest of the code, the user's ``version`` and the packed arguments::
 
-    key = blake3("beautyspot key" . schema . version . code digest . arguments)    48 hexadecimal digits
+    key = blake3("beautyspot key" . schema . version . options . code . arguments)    48 hexadecimal digits
 
 Everything that can be settled at decoration is: which parameters count, which rules apply, the binder that returns
 just these values. What is left of a call's key is one call of that binder, one pack and one hash.
@@ -17,11 +17,12 @@ from typing import Any
 import msgpack
 from blake3 import blake3
 
-from beautyspot.errors import ConfigurationError, KeyingError, UnhashableError
+from beautyspot.errors import KeyingError, UnhashableError
 from beautyspot.keys import tags
-from beautyspot.keys.arguments import AS_CALLED, LEFT_OUT, compile_values, parameters_of
+from beautyspot.keys.arguments import AS_CALLED, LEFT_OUT
 from beautyspot.keys.buffers import DIGEST_SIZE, digest_bytes
 from beautyspot.keys.canonical import digest, encode, exact_plain, is_bulk, pack_document
+from beautyspot.keys.choice import Choice, choose
 from beautyspot.keys.refusal import REMEDY, Refusal
 from beautyspot.keys.source import CodeIdentity, code_identity
 
@@ -64,9 +65,20 @@ class KeyMaker:
         (True, 48)
     """
 
-    __slots__ = ("_all_names", "_bind_all", "_head", "_is_custom", "_values", "_version", "identity", "make", "names")
+    __slots__ = (
+        "_all_names",
+        "_bind_all",
+        "_head",
+        "_is_custom",
+        "_options",
+        "_values",
+        "_version",
+        "identity",
+        "make",
+        "names",
+    )
 
-    def __init__(self, function: Callable[..., Any], choice: _Choice, version: str | None) -> None:
+    def __init__(self, function: Callable[..., Any], choice: Choice, version: str | None) -> None:
         self.identity: CodeIdentity = code_identity(function, choice.left_out)
         self.names = choice.names
         self._values = choice.values
@@ -74,11 +86,13 @@ class KeyMaker:
         self._bind_all = choice.bind_all
         self._is_custom = choice.is_custom
         self._version = version
-        self._head = b"beautyspot key" + msgpack.packb([tags.SCHEMA, version])
+        self._options = choice.functions
+        self._head = b"beautyspot key" + msgpack.packb([tags.SCHEMA, version, *choice.settings()])
         self.make: Callable[[tuple[Any, ...], dict[str, Any]], str] = self._compile()
 
     def _compile(self) -> Callable[[tuple[Any, ...], dict[str, Any]], str]:
-        values, code, head, pack, refused = self._values, self.identity.digest, self._head, pack_document, self._refused
+        values, head, pack, refused = self._values, self._head, pack_document, self._refused
+        code = self._code if self._options else self.identity.digest
 
         def make(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
             listed = values(*args, **kwargs)
@@ -93,6 +107,9 @@ class KeyMaker:
             return blake3(head + code() + packed).hexdigest(DIGEST_SIZE)
 
         return make
+
+    def _code(self) -> bytes:
+        return self.identity.digest() + b"".join([option.digest() for option in self._options])
 
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
         """Key of a call.
@@ -133,17 +150,17 @@ class KeyMaker:
             packed = pack_document(listed)
         except Refusal as refusal:
             raise self._refused(listed) from refusal.__cause__
-        code = self.identity.digest()
         components = {
             label: part.hex() for label, part in zip(self._labels(listed), self._split(packed, listed), strict=True)
         }
         components.update(self.identity.components())
+        components.update({option.label: option.digest().hex() for option in self._options})
         if self._version is not None:
             components["version"] = digest(self._version).hex()
         return KeyParts(
-            key=blake3(self._head + code + packed).hexdigest(DIGEST_SIZE),
+            key=blake3(self._head + self._code() + packed).hexdigest(DIGEST_SIZE),
             input_id=digest_bytes(packed).hex(),
-            code=code.hex(),
+            code=self.identity.digest().hex(),
             components=components,
             arguments=summarise_call(self._shown(listed, args, kwargs)),
         )
@@ -204,18 +221,6 @@ def _names_of(values: list[object], names: tuple[str, ...]) -> tuple[str, ...]:
     return ("call", "*args", "**kwargs") if _is_as_called(values) else names
 
 
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    """Which values of a call make its key."""
-
-    names: tuple[str, ...]
-    values: Callable[..., list[object]]
-    all_names: tuple[str, ...]
-    bind_all: Callable[..., list[object]]
-    is_custom: bool = False
-    left_out: frozenset[str] = frozenset()
-
-
 def compile_key(
     function: Callable[..., Any],
     *,
@@ -247,56 +252,4 @@ def compile_key(
         >>> keys(("a.csv", True), {}) == keys(("a.csv",), {})
         True
     """
-    ignored = {ignore} if isinstance(ignore, str) else set(ignore)
-    rules = dict(rules or {})
-    if key is not None:
-        return KeyMaker(function, _custom_choice(function, key, has_others=bool(ignored or rules)), version)
-    names = tuple(parameters_of(function))
-    _check_names(function, names, ignored, rules)
-    kept = tuple(name for name in names if name not in ignored)
-    choice = _Choice(
-        kept,
-        compile_values(function, kept, rules),
-        names,
-        compile_values(function, names),
-        left_out=frozenset(ignored.union(rules)),
-    )
-    return KeyMaker(function, choice, version)
-
-
-def _custom_choice(function: Callable[..., Any], key: Any, *, has_others: bool) -> _Choice:
-    if not callable(key):
-        raise ConfigurationError(f"key= takes a function of the call's arguments, not {type(key).__qualname__}")
-    if has_others:
-        raise ConfigurationError("key= replaces all arguments: use it without ignore= and rules=")
-
-    def custom_values(*args: object, **kwargs: object) -> list[object]:
-        return [key(*args, **kwargs)]
-
-    try:
-        names = tuple(parameters_of(function))
-        bind_all = compile_values(function, names)
-    except KeyingError:  # the key function alone decides, so nothing has to be known about the signature
-
-        def bind_all(*args: object, **kwargs: object) -> list[object]:
-            return [args, kwargs]
-
-        names = ("args", "kwargs")
-    return _Choice((), custom_values, names, bind_all, is_custom=True, left_out=frozenset(names))
-
-
-def _check_names(
-    function: Callable[..., Any], names: tuple[str, ...], ignored: set[str], rules: Mapping[str, object]
-) -> None:
-    for option, given in (("ignore", ignored), ("rules", set(rules))):
-        wrong = sorted(repr(name) for name in given.difference(names))
-        if wrong:
-            called = getattr(function, "__qualname__", type(function).__qualname__)
-            valid = ", ".join(map(repr, names)) or "none at all"
-            raise ConfigurationError(f"{option}= names {', '.join(wrong)}, but the parameters of {called} are {valid}")
-    both = sorted(ignored.intersection(rules))
-    if both:
-        raise ConfigurationError(f"{both[0]!r} is both in ignore= and in rules=: leave it in one of them")
-    for name, rule in rules.items():
-        if not callable(rule):
-            raise ConfigurationError(f"rules[{name!r}] takes a function of the value, not {type(rule).__qualname__}")
+    return KeyMaker(function, choose(function, ignore, key, rules), version)
