@@ -35,5 +35,5 @@ def run_show(args: argparse.Namespace) -> int:
     if args.json:
         console.print_json(detail)
     else:
-        print(detail_text(detail, time.time()))
+        print(detail_text(detail, time.time(), width=console.width()))
     return 0

@@ -21,6 +21,12 @@ _POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:; media-src data:; "
     "form-action 'none'; base-uri 'none'"
 )
+# Without weight: whatever style stored HTML brings along wins.
+_PAGE = (
+    ":where(body){background:#fff;color:#111;font:14px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}"
+    ":where(table){border-collapse:collapse;border:0;font-size:13px}"
+    ":where(th,td){padding:4px 12px 4px 0;border:0;border-bottom:1px solid #ddd;text-align:right}"
+)
 _THEMED = (
     ":root{color-scheme:light dark}body{font:14px/1.6 system-ui,sans-serif;margin:4px 8px;overflow-wrap:anywhere}"
     "h1,h2,h3,h4{line-height:1.25;margin:1em 0 .4em}h1{font-size:1.4em}h2{font-size:1.2em}h3,h4{font-size:1.05em}"
@@ -106,9 +112,7 @@ def html_frame(source: str) -> Frame:
     rewriter.feed(source)
     rewriter.close()
     body = "".join(rewriter.out)
-    return Frame(
-        _document(body, "body{background:#fff;color:#111;font:14px/1.5 system-ui,sans-serif}"), source[:_PLAIN]
-    )
+    return Frame(_document(body, _PAGE), source[:_PLAIN])
 
 
 def markdown_frame(source: str) -> Frame:

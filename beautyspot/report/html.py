@@ -60,8 +60,8 @@ def _wrap(*parts: str, kind: str = "") -> str:
     return f'<div class="bs-snap{kind}">{_STYLE}{"".join(parts)}</div>'
 
 
-def _functions(rows: Sequence[FunctionRow]) -> str:
-    busiest = sorted(rows, key=lambda row: (-(row.hits + row.misses), row.name))[:_SHOWN]
+def _functions(rows: Sequence[FunctionRow], limit: int = _SHOWN) -> str:
+    busiest = sorted(rows, key=lambda row: (-(row.hits + row.misses), row.name))[:limit]
     head = ("Function", "Hits", "Misses", "Hit rate", "Mean time", "Saved", "Entries", "Size")
     body = [
         (
@@ -76,7 +76,7 @@ def _functions(rows: Sequence[FunctionRow]) -> str:
         )
         for row in busiest
     ]
-    more = f"<p>and {len(rows) - _SHOWN} more functions</p>" if len(rows) > _SHOWN else ""
+    more = f"<p>and {human.counted(len(rows) - limit, 'more function')}</p>" if len(rows) > limit else ""
     return _table(head, body) + more
 
 
@@ -89,14 +89,14 @@ def _limits(limits: Sequence[LimitRow]) -> str:
     return f"<p>{' · '.join(texts)}</p>" if texts else ""
 
 
-def stats_html(rows: Sequence[FunctionRow]) -> str:
+def stats_html(rows: Sequence[FunctionRow], *, limit: int = _SHOWN) -> str:
     """Render the per-function table.
 
     Example:
         >>> "<script>" in stats_html([FunctionRow(name="<script>", hits=1)])
         False
     """
-    return _wrap(_functions(rows) if rows else "<p>No calls recorded yet.</p>")
+    return _wrap(_functions(rows, limit) if rows else "<p>No calls recorded yet.</p>")
 
 
 def unread_html(title: str, reason: str) -> str:
@@ -109,8 +109,8 @@ def unread_html(title: str, reason: str) -> str:
     return _wrap(f"<p><b>◆ {_cell(title)}</b>cannot be read now: {_cell(reason)}</p>")
 
 
-def entries_html(rows: Sequence[EntryRow], now: float) -> str:
-    """Render a list of entries."""
+def entries_html(rows: Sequence[EntryRow], now: float, *, more: int = 0) -> str:
+    """Render a list of entries, and how many more there are."""
     head = ("Key", "Function", "Arguments", "Size", "Took", "Hits", "Created")
     body = [
         (
@@ -124,7 +124,8 @@ def entries_html(rows: Sequence[EntryRow], now: float) -> str:
         )
         for row in rows
     ]
-    return _wrap(_table(head, body, left=frozenset({1, 2})) if body else "<p>No entries.</p>")
+    rest = f"<p>and {human.count(more)} more</p>" if more else ""
+    return _wrap(_table(head, body, left=frozenset({1, 2})) + rest if body else "<p>No entries.</p>")
 
 
 def overview_html(view: Overview, *, rows: Sequence[EntryRow] = (), mark: str = "") -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import shutil
 import time
 from typing import Any
@@ -13,6 +14,8 @@ from beautyspot.report import html, text
 from beautyspot.report.models import EntryRow, function_row
 
 __all__ = ["Records", "Stats"]
+
+_SHOWN = 100  # rows of a repr: a list may hold many thousands, and an output of that size stops a notebook
 
 
 def _frame(rows: list[dict[str, Any]], columns: list[str]) -> Any:
@@ -41,7 +44,7 @@ class Stats(list[FunctionStats]):
         return text.stats_text([function_row(row) for row in self], width=width)
 
     def _repr_html_(self) -> str:
-        return html.stats_html([function_row(row) for row in self])
+        return html.stats_html([function_row(row) for row in self], limit=_SHOWN)
 
     def to_pandas(self) -> Any:
         """Return a ``pandas.DataFrame`` with one row per function.
@@ -68,10 +71,14 @@ class Records(list[EntryInfo]):
         if not self:
             return "No entries."
         width = shutil.get_terminal_size((100, 24)).columns
-        return text.entries_text([EntryRow.of(info) for info in self], time.time(), width=width)
+        shown = text.entries_text(self._shown(), time.time(), width=width)
+        return shown if len(self) <= _SHOWN else f"{shown}\n… {len(self) - _SHOWN:,} more"
 
     def _repr_html_(self) -> str:
-        return html.entries_html([EntryRow.of(info) for info in self], time.time())
+        return html.entries_html(self._shown(), time.time(), more=max(0, len(self) - _SHOWN))
+
+    def _shown(self) -> list[EntryRow]:
+        return [EntryRow.of(info) for info in itertools.islice(self, _SHOWN)]
 
     def to_pandas(self) -> Any:
         """Return a ``pandas.DataFrame`` with one row per entry.

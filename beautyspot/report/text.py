@@ -149,8 +149,8 @@ def entries_text(rows: Sequence[EntryRow], now: float, *, width: int = 100) -> s
     return columns(head, body, "<<<>>>>", width=width, flexible=(1, 2))
 
 
-def detail_text(detail: Detail, now: float) -> str:
-    """Write everything about one entry."""
+def detail_text(detail: Detail, now: float, *, width: int = 10_000) -> str:
+    """Write everything about one entry; tables leave out the columns that a terminal of `width` has no room for."""
     row = detail.row
     expires = "never" if row.expires_at is None else human.age(row.expires_at, now)
     facts = [
@@ -169,7 +169,7 @@ def detail_text(detail: Detail, now: float) -> str:
         *((f"with {name}", text) for name, text in detail.meta.items()),
     ]
     body = [_facts([(label, text) for label, text in facts if text]), ""]
-    return "\n".join([*body, *(block_text(block) for block in detail.blocks)])
+    return "\n".join([*body, *(block_text(block, width) for block in detail.blocks)])
 
 
 def _facts(items: Sequence[tuple[str, str]]) -> str:
@@ -177,7 +177,7 @@ def _facts(items: Sequence[tuple[str, str]]) -> str:
     return "\n".join(f"{fit(human.plain(label), width)}  {human.plain(text)}" for label, text in items)
 
 
-def block_text(block: Block) -> str:  # noqa: PLR0911  (one return per kind of block)
+def block_text(block: Block, width: int = 10_000) -> str:  # noqa: PLR0911  (one return per kind of block)
     """Write one block of content."""
     match block:
         case Notice():
@@ -188,7 +188,7 @@ def block_text(block: Block) -> str:  # noqa: PLR0911  (one return per kind of b
         case Tree():
             return "\n".join(_tree(block.root, 0))
         case Table():
-            return _table(block)
+            return _table(block, width)
         case Facts():
             return _facts(block.items)
         case Plot():
@@ -198,7 +198,7 @@ def block_text(block: Block) -> str:  # noqa: PLR0911  (one return per kind of b
         case Frame():
             return human.clip(human.plain(block.plain, lines=True), 64 * 1024)
         case Group():
-            return "\n".join([f"── {human.plain(block.title)}", *(block_text(inner) for inner in block.blocks)])
+            return "\n".join([f"── {human.plain(block.title)}", *(block_text(inner, width) for inner in block.blocks)])
         case _:
             assert_never(block)
 
@@ -214,12 +214,24 @@ def _tree(node: Node, depth: int) -> list[str]:
     return lines
 
 
-def _table(table: Table) -> str:
+def _table(table: Table, width: int) -> str:
     index = table.index or tuple(str(i) for i in range(len(table.rows)))
-    head = ["", *table.columns]
-    rows = [[label, *row] for label, row in zip(index, table.rows, strict=False)]
+    lines = [["", *table.columns], *([label, *row] for label, row in zip(index, table.rows, strict=False))]
+    fitting = _fitting(lines, width)
+    if fitting < len(lines[0]):
+        lines = [[*line[: _fitting(lines, width - 3)], "…"] for line in lines]
     more = f"\n[{human.count(table.shape[0])} rows × {human.count(table.shape[1])} columns]"
-    return columns(head, rows, "<" + ">" * len(table.columns), width=10_000) + more
+    return columns(lines[0], lines[1:], "<" + ">" * len(table.columns), width=10_000) + more
+
+
+def _fitting(lines: Sequence[Sequence[str]], width: int) -> int:
+    """Return how many columns a terminal has room for: two at the least, however wide they are."""
+    used = -2
+    for i in range(len(lines[0])):
+        used += 2 + max(cell_width(human.plain(line[i])) for line in lines)
+        if used > width and i > 1:
+            return i
+    return len(lines[0])
 
 
 def _spark(line: Sequence[float | None], plot: Plot) -> str:

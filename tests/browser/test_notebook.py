@@ -93,10 +93,15 @@ def test_a_reopened_notebook_shows_the_last_state(lab, page, shots):
 @lab_alone
 def test_a_click_during_a_cell_is_queued(lab, page):
     """A request to a busy kernel is announced as queued and answered afterwards."""
-    notebook = start(lab, page, "queue", "work(1)", "time.sleep(3)")
+    slow = "spot.run(lambda seconds: time.sleep(seconds), 3)"
+    notebook = start(lab, page, "queue", "work(1)", slow)
     notebook.run(1)
     expect(page.locator(".bs-entries tbody tr")).to_have_count(1)
+    running = page.get_by_role("region", name="Running calls")
+    expect(running).to_be_hidden()
     notebook.start(2)
+    expect(page.locator(".bs-live")).to_have_text("1 running")
+    expect(running).to_contain_text("lambda")
     page.locator(".bs-entries tbody tr").get_by_role("button").click()
     strip = page.locator(".bs-strip")
     expect(strip).to_contain_text("Queued: the kernel is busy")

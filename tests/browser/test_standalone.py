@@ -155,6 +155,8 @@ def test_every_kind_of_content(serve_ui, fill, page, shots, unreadable):
         "markdown": ("# Result\n\n- *first*\n- second", "text/markdown"), "page": ("<h1>Report</h1>", "text/html"),
         "drawing": (drawing, "image/svg+xml"),
     })  # fmt: skip
+    problems = []
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
     page.goto(serve_ui(path).url)
     expect(page.locator("dd[data-name=entries]")).to_have_text("9")
     expect(page.locator("dd[data-name=hits]")).to_have_text("81")
@@ -182,6 +184,7 @@ def test_every_kind_of_content(serve_ui, fill, page, shots, unreadable):
     expect(page.locator(".bs-dash")).to_have_attribute("data-theme", "dark")
     page.screenshot(path=shots / "standalone-html-dark.png", full_page=True)
     page.keyboard.press("Escape")
+    assert problems == []
 
 
 def test_hostile_content_runs_nothing(serve_ui, fill, page):

@@ -119,3 +119,14 @@ def test_an_unreadable_database_is_no_traceback(tmp_path):
         assert "lab" in shown
         assert "cannot be read now" in shown
         assert "file is not a database" in shown
+
+
+def test_long_lists_are_cut(busy):
+    """A list of thousands does not become an output of megabytes."""
+    rows = Records(busy.db.scan(Query(limit=30)) * 100)
+    assert repr(rows).endswith("… 2,900 more")
+    assert "and 2,900 more" in rows._repr_html_()
+    assert rows._repr_html_().count("<tr>") == 101
+    assert "more" not in repr(rows[:100])
+    stats = Stats([FunctionStats(f"f{i}", i, 0, 0, 0.0, 0.0, 0, 0) for i in range(101)])
+    assert "and 1 more function<" in stats._repr_html_()

@@ -54,6 +54,16 @@ def test_lists_fit_a_terminal_of_80_columns(busy):
     assert all(line.rstrip().endswith(("age", "ago")) for line in text.splitlines())
 
 
+def test_wide_tables_fit_a_terminal():
+    """Columns without room are left out, and the size of the whole is told."""
+    table = Table(tuple(f"列{i}" for i in range(20)), (), (), (tuple("1234567" for _ in range(20)),) * 3, (3, 500))
+    text = block_text(table, 80)
+    assert max(map(cell_width, text.splitlines())) <= 80
+    assert text.splitlines()[0].endswith("…")
+    assert "3 rows × 500 columns" in text
+    assert "…" not in block_text(table)
+
+
 def test_a_cache_without_calls_has_no_rate(shelf):
     """Nothing is divided by nothing."""
     assert "no calls yet, 0 entries" in overview_text(overview(shelf.db))

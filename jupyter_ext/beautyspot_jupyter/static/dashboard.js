@@ -135,15 +135,15 @@ function headerPart(store) {
   const toggle = h("div", { class: "bs-scope", role: "group", "aria-label": "Period of the counters" }, ...scopes);
   const choice = h("select", { class: "bs-choice", "aria-label": "Database", onchange: () => store.choose(choice.selectedIndex) });
   const el = h("header", {}, h("div", {}, h("div", { class: "bs-title" }, h("span", { class: "bs-mark", "aria-hidden": "true" }, "◆"), title, choice, mode, live), path), toggle);
-  return { el, paint(s, ui) {
+  return { el, paint(s, ui, running) {
     const several = s.choices.length > 1;
     title.classList.toggle("bs-hidden", several); choice.hidden = !several;
     if (several && choice.options.length !== s.choices.length) choice.replaceChildren(...s.choices.map((name) => h("option", {}, name)));
     if (several) choice.selectedIndex = s.chosen;
     put(title, s.title); put(path, s.db); path.title = s.storage ? `${s.db}\nblobs: ${s.storage}` : s.db;
     put(mode, s.mode); mode.hidden = !s.mode || s.mode === "on";
-    const state = s.closed ? "closed" : s.running.length ? `${s.running.length} running` : s.live ? "live" : s.edit ? "" : "read-only";
-    put(live, state); live.hidden = !state; live.dataset.state = s.closed ? "closed" : s.running.length ? "busy" : s.live ? "live" : "";
+    const state = s.closed ? "closed" : running.length ? `${running.length} running` : s.live ? "live" : s.edit ? "" : "read-only";
+    put(live, state); live.hidden = !state; live.dataset.state = s.closed ? "closed" : running.length ? "busy" : s.live ? "live" : "";
     toggle.hidden = !s.session;
     scopes.forEach((button, i) => button.setAttribute("aria-pressed", String((i === 0) === (ui.scope === "session"))));
   } };
@@ -166,11 +166,11 @@ function tilesPart() {
     put(tiles.rate.value, percent(share)); bar.firstChild.style.width = `${(share ?? 0) * 100}%`; bar.dataset.empty = share == null;
     put(tiles.hits.value, count(totals.hits)); put(tiles.hits.note, totals.hits + totals.misses ? `of ${calls(totals.hits + totals.misses)}` : "no calls yet");
     put(tiles.misses.value, count(totals.misses));
-    put(tiles.misses.note, totals.failures ? `${count(totals.failures)} failed` : totals.misses ? `ran ${duration(totals.ran)}` : "nothing ran");
+    put(tiles.misses.note, totals.failures ? `${count(totals.failures)} failed` : totals.misses ? `ran ${duration(totals.ran)}` : "");
     tiles.misses.note.classList.toggle("bs-bad", totals.failures > 0);
-    put(tiles.saved.value, duration(totals.saved)); put(tiles.saved.note, totals.hits ? `${duration(totals.saved / totals.hits)} a hit` : "nothing yet");
-    put(tiles.entries.value, count(s.entries)); put(tiles.entries.note, s.entries ? "stored now" : "nothing stored");
-    put(tiles.size.value, size(s.size)); put(tiles.size.note, s.entries ? `${size(s.size / s.entries)} an entry` : "in all");
+    put(tiles.saved.value, duration(totals.saved)); put(tiles.saved.note, totals.hits ? `${duration(totals.saved / totals.hits)} a hit` : "");
+    put(tiles.entries.value, count(s.entries)); put(tiles.entries.note, s.entries ? "stored now" : "");
+    put(tiles.size.value, size(s.size)); put(tiles.size.note, s.entries ? `${size(s.size / s.entries)} an entry` : "");
     if (Date.now() - said > 10000) {                     // read aloud at most every ten seconds
       said = Date.now();
       put(spoken, `Hit rate ${percent(share)}, ${count(totals.hits)} hits, ${count(totals.misses)} misses, ${duration(totals.saved)} saved`);
@@ -182,7 +182,7 @@ function tilesPart() {
 function functionsPart(store) {
   const body = h("tbody"), more = h("button", { type: "button", class: "bs-quiet", onclick: () => store.allFunctions() });
   const heads = ["Function", "Hit rate", "Hits", "Misses", "Mean run", "Saved", "Size"].map((text, i) => h("th", { scope: "col", class: i ? "bs-num" : null }, text));
-  const table = h("table", { class: "bs-functions" }, h("thead", {}, h("tr", {}, ...heads)), body), none = h("p", { class: "bs-empty" });
+  const table = h("table", { class: "bs-functions", "aria-label": "Functions" }, h("thead", {}, h("tr", {}, ...heads)), body), none = h("p", { class: "bs-empty" });
   const el = h("section", { "aria-label": "Functions" }, h("h3", {}, "Functions"), h("div", { class: "bs-scroll" }, table), none, more);
   const make = (row) => {
     const cells = ["share", "hits", "misses", "mean", "saved", "size"].map(() => h("td", { class: "bs-num" }));
@@ -207,17 +207,22 @@ function functionsPart(store) {
   } };
 }
 
+// Only what runs for a second or more is shown: shorter calls would make the page jump five times a second.
+const longRunning = (s, passed) => s.running.filter((call) => s.now + passed - call.started_at >= 1);
+
 function limitsPart() {
-  const list = h("ul", { class: "bs-limits" }), running = h("ul", { class: "bs-running" });
-  const left = h("section", { "aria-label": "Rate limits" }, h("h3", {}, "Rate limits"), list), right = h("section", { "aria-label": "Running calls" }, h("h3", {}, "Running"), running);
+  let seen = -Infinity;
+  const list = h("ul", { class: "bs-limits" }), running = h("ul", { class: "bs-running" }), none = h("p", { class: "bs-note" }, "Nothing right now.");
+  const left = h("section", { "aria-label": "Rate limits" }, h("h3", {}, "Rate limits"), list), right = h("section", { "aria-label": "Running calls" }, h("h3", {}, "Running"), running, none);
   const el = h("div", { class: "bs-pair" }, left, right);
   const makeLimit = () => {
     const name = h("b"), text = h("span"), gauge = h("span", { class: "bs-bar bs-gauge", role: "meter", "aria-valuemin": "0", "aria-valuemax": "60" }, h("i"));
     return { el: h("li", {}, h("div", {}, name, text), gauge), name, text, gauge };
   };
   const makeCall = () => { const name = h("span"), time = h("span", { class: "bs-num" }); return { el: h("li", {}, name, time), name, time }; };
-  return { el, paint(s, ui, passed) {
-    left.hidden = !s.limits.length; right.hidden = !s.running.length; el.hidden = left.hidden && right.hidden;
+  return { el, paint(s, calls, passed) {
+    if (calls.length) seen = performance.now();
+    left.hidden = !s.limits.length; right.hidden = s.closed || performance.now() - seen > 3000; none.hidden = calls.length > 0; el.hidden = left.hidden && right.hidden;
     keyed(list, s.limits, (l) => l.name, makeLimit, (view, l) => {
       const wait = Math.max(0, l.next_slot_in - passed);
       put(view.name, l.name);
@@ -226,7 +231,7 @@ function limitsPart() {
       view.gauge.firstChild.style.width = `${Math.min(1, wait / 60) * 100}%`;
       view.gauge.setAttribute("aria-label", `Backlog of ${l.name} in seconds`); view.gauge.setAttribute("aria-valuenow", String(Math.min(60, Math.round(wait))));
     });
-    keyed(running, s.running, (r) => r.key, makeCall, (view, r) => { put(view.name, r.name); put(view.time, duration(Math.max(0, Math.floor(s.now + passed - r.started_at)))); });
+    keyed(running, calls, (r) => r.key, makeCall, (view, r) => { put(view.name, r.name); put(view.time, duration(Math.max(0, Math.floor(s.now + passed - r.started_at)))); });
   } };
 }
 
@@ -241,7 +246,7 @@ function entriesPart(store) {
   const heads = COLUMNS.map(([order, text], i) => h("th", { scope: "col", class: i > 1 ? "bs-num" : null }, order ? h("button", { type: "button", class: "bs-sort", onclick: () => store.sort(order) }, text) : text));
   const body = h("tbody"), none = h("p", { class: "bs-empty" }), range = h("span", { class: "bs-range" });
   const previous = h("button", { type: "button", class: "bs-quiet", onclick: () => store.turn(-1) }, "Previous"), next = h("button", { type: "button", class: "bs-quiet", onclick: () => store.turn(1) }, "Next");
-  const table = h("table", { class: "bs-entries" }, h("thead", {}, h("tr", {}, ...heads)), body), detail = h("div", { class: "bs-detail-slot" });
+  const table = h("table", { class: "bs-entries", "aria-label": "Entries" }, h("thead", {}, h("tr", {}, ...heads)), body), detail = h("div", { class: "bs-detail-slot" });
   const el = h("section", { "aria-label": "Entries" },
     h("div", { class: "bs-tools" }, h("h3", {}, "Entries"), chip, h("span", { class: "bs-grow" }), kind, search),
     h("div", { class: "bs-split" }, h("div", { class: "bs-list" }, h("div", { class: "bs-scroll" }, table), none, h("nav", { class: "bs-pages", "aria-label": "Pages of entries" }, range, previous, next)), detail));
@@ -262,6 +267,7 @@ function entriesPart(store) {
     heads.forEach((head, i) => { if (COLUMNS[i][0]) head.setAttribute("aria-sort", ui.query.order !== COLUMNS[i][0] ? "none" : ui.query.descending ? "descending" : "ascending"); });
     const filtered = ui.query.text || ui.query.function || ui.query.kind, from = ui.cursors.length * 25;
     chip.hidden = !ui.query.function; put(chip, `${ui.query.function ?? ""} ✕`); chip.setAttribute("aria-label", `Remove the filter ${ui.query.function ?? ""}`);
+    search.hidden = kind.hidden = !filtered && !page.total && document.activeElement !== search;
     table.hidden = !page.rows.length; none.hidden = page.rows.length > 0;
     put(none, filtered ? "No entry matches." : "Nothing is stored yet. Results appear here as soon as a marked function or cell has run.");
     put(range, page.rows.length ? `${count(from + 1)}–${count(from + page.rows.length)} of ${count(page.total)}, ${size(page.size)}` : "");
@@ -278,7 +284,7 @@ const draw = {
   tree: (b) => h("div", { class: "bs-tree" }, branch(b.root, 0)),
   group: (b) => h("section", { class: "bs-group" }, h("h5", {}, b.title), ...b.blocks.map(block)),
   media: (b) => !b.source.startsWith("data:") ? null : h("figure", {}, b.kind === "image" ? h("img", { src: b.source, alt: b.caption }) : h(b.kind === "audio" ? "audio" : "video", { src: b.source, controls: true, preload: "metadata" }), h("figcaption", {}, b.caption)),
-  frame: (b) => h("div", {}, h("iframe", { class: b.themed ? "bs-themed" : null, sandbox: "", srcdoc: b.document, title: "Stored content", referrerpolicy: "no-referrer" }),
+  frame: (b) => h("div", {}, h("iframe", { class: b.themed ? "bs-themed" : null, sandbox: "", style: `height:${height(b.document)}px`, srcdoc: b.document, title: "Stored content", referrerpolicy: "no-referrer" }),
     h("details", { class: "bs-parts" }, h("summary", {}, "Source"), h("pre", { tabindex: "0" }, b.plain))),
   table: (b) => h("div", {}, h("div", { class: "bs-scroll", tabindex: "0", role: "region", "aria-label": "Table" }, h("table", { class: "bs-data" },
     h("thead", {}, h("tr", {}, h("th"), ...b.columns.map((name, i) => h("th", { scope: "col", class: side(b.dtypes[i]) }, name, h("small", {}, b.dtypes[i] ?? ""))))),
@@ -295,6 +301,12 @@ const draw = {
     return h("figure", { class: "bs-plotbox" }, svg, h("figcaption", {}, h("span", {}, `low ${+b.low.toPrecision(4)}`), h("span", {}, `high ${+b.high.toPrecision(4)}`)));
   },
 };
+// A sandboxed document cannot be measured: its elements are counted. The frame can be resized.
+function height(html) {
+  const body = html.slice(html.indexOf("<body>")), count = (pattern) => (body.match(pattern) ?? []).length;
+  return Math.min(320, Math.max(64, 32 + 26 * count(/<(tr|p|br|li|h[1-6]|pre|blockquote)\b/g) + 20 * Math.floor(body.replace(/<style[^]*?<\/style>|<[^>]*>/g, "").length / 120) + 240 * count(/<(img|svg)\b/g)));
+}
+
 const side = (dtype) => (/int|float|double|decimal|complex|bool/i.test(dtype ?? "") ? null : "bs-left");
 const block = (b) => (Object.hasOwn(draw, b.block) ? draw[b.block](b) : h("p", { class: "bs-notice" }, "Content of a kind that this dashboard does not know."));
 
@@ -390,7 +402,8 @@ function render({ model, el }) {
     const totals = ui.scope === "session" && s.session ? s.session : s.total;
     const lost = !s.closed && silent() ? LOST : "", trouble = lost || ui.problem || s.error, text = trouble || (s.closed ? "" : WAITING[ui.waiting]);
     put(strip, text); strip.hidden = !text; strip.dataset.tone = trouble ? "bad" : "info";
-    header.paint(s, ui); tiles.paint(s, totals); functions.paint(s, totals, ui); limits.paint(s, ui, passed()); entriesView.paint(s, ui, clock());
+    const running = longRunning(s, passed());
+    header.paint(s, ui, running); tiles.paint(s, totals); functions.paint(s, totals, ui); limits.paint(s, running, passed()); entriesView.paint(s, ui, clock());
   }
   const onState = () => { s = read("state"); received = performance.now(); paint(); };
   const onRows = () => { if (untouched() && !ui.loading) { ui.page = firstPage(); paint(); } };
@@ -406,7 +419,7 @@ function render({ model, el }) {
   root.classList.toggle("bs-inline", Boolean(mark));
   const hide = mark ? h("style", {}, `.bs-static-${CSS.escape(mark)},.jp-OutputArea-child:has(.bs-static-${CSS.escape(mark)}){display:none!important}`) : null;
   if (hide) document.head.append(hide);
-  const events = { "change:state": onState, "change:rows": onRows, "change:beat": onBeat, comm_live_update: onKernel };
+  const events = { "change:state": onState, "change:rows": onRows, ...(model.get("beat") == null ? { comm_live_update: onKernel } : { "change:beat": onBeat }) };
   for (const [name, handler] of Object.entries(events)) model.on(name, handler);
   el.append(root);
   paint();
