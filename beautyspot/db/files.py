@@ -14,7 +14,11 @@ __all__ = ["Identity", "has_content", "identity", "is_path", "network_filesystem
 Identity = tuple[int, int]
 """Device and inode: two names, or one name at two times, are one file if these are equal."""
 
-_NETWORK_TYPES = frozenset({"nfs", "nfs4", "cifs", "smb", "smb3", "smbfs", "afs", "9p", "ncpfs", "fuse.sshfs"})
+_NETWORK_TYPES = frozenset(
+    {"nfs", "nfs4", "cifs", "smb", "smb3", "smbfs", "afs", "9p", "ncpfs", "drvfs", "vboxsf", "vmhgfs", "prl_fs"}
+    | {"lustre", "gpfs", "beegfs", "ceph", "glusterfs", "pvfs2", "ocfs2", "davfs"}
+    | {f"fuse.{kind}" for kind in ("sshfs", "s3fs", "gcsfuse", "rclone", "glusterfs", "ceph", "juicefs", "davfs")}
+)
 _MOUNTS = Path("/proc/mounts")
 _warned: set[str] = set()
 

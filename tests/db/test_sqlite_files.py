@@ -417,6 +417,8 @@ def test_close_while_others_read(sqlite_db, entry, key):
         ("//srv/x /da cifs rw 0 0", None),
         ("//srv/x /data cifs rw 0 0\n/dev/sdb /data ext4 rw 0 0", None),
         ("a@b:/ / fuse.sshfs rw 0 0", "fuse.sshfs"),
+        ("10.0.0.1@tcp:/scratch / lustre rw 0 0", "lustre"),
+        ("/dev/sdc1 / fuseblk rw 0 0", None),
         ("nonsense", None),
         ("", None),
     ],
