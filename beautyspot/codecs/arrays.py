@@ -17,7 +17,7 @@ from msgpack import ExtType
 from numpy.typing import NDArray
 
 from beautyspot.codecs import tags
-from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused, refuse_attributes, tagged
+from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused, list_of, refuse_attributes, tagged
 from beautyspot.errors import DecodeError
 
 __all__ = ["DECODERS", "decode_dtype", "encode_dtype", "find"]
@@ -100,7 +100,7 @@ def decode_dtype(described: Any, depth: int = 0) -> np.dtype[Any]:
         return np.dtype(described)
     if depth == _MAX_DTYPE_DEPTH:
         raise DecodeError("stored data has a dtype nested too deeply")
-    kind, *rest = described
+    kind, *rest = list_of(described)
     if kind == "fields":
         return _decode_fields(rest, depth)
     if kind == "char":
@@ -109,7 +109,7 @@ def decode_dtype(described: Any, depth: int = 0) -> np.dtype[Any]:
         return native.newbyteorder(byteorder)
     if kind == "sub":
         base, shape = rest
-        return np.dtype((decode_dtype(base, depth + 1), tuple(shape)))
+        return np.dtype((decode_dtype(base, depth + 1), tuple(list_of(shape))))
     if kind == "meta":
         base, metadata = rest
         return np.dtype(decode_dtype(base, depth + 1), metadata=metadata)
@@ -169,9 +169,9 @@ def _bytes_of(value: NDArray[Any], order: str) -> memoryview:
 
 
 def _decode_array(state: Decoding, data: bytes) -> NDArray[Any]:
-    described, shape, order, subclass, content = state.unpack(data)
+    described, shape, order, subclass, content = state.parts(data)
     dtype = decode_dtype(described)
-    if order not in ("C", "F") or any(type(length) is not int or length < 0 for length in shape):
+    if order not in ("C", "F") or any(type(length) is not int or length < 0 for length in list_of(shape)):
         raise DecodeError("stored data has an array of impossible shape")
     count = math.prod(shape)
     by_items = dtype.kind in "OT"
@@ -209,7 +209,7 @@ def _encode_masked(state: Encoding, value: Any) -> ExtType:
 
 
 def _decode_masked(state: Decoding, data: bytes) -> Any:
-    values, mask, fill, hard = state.unpack(data)
+    values, mask, fill, hard = state.parts(data)
     if not isinstance(values, np.ndarray) or not (mask is None or getattr(mask, "shape", None) == values.shape):
         raise DecodeError("stored data has a mask that does not fit its array")
     restored = np.ma.MaskedArray(values, mask=np.ma.nomask if mask is None else mask, hard_mask=hard, copy=False)
@@ -236,7 +236,7 @@ def _encode_scalar(state: Encoding, value: np.generic) -> ExtType:
 
 
 def _decode_scalar(state: Decoding, data: bytes) -> Any:
-    described, content = state.unpack(data)
+    described, content = state.parts(data)
     return _from_bytes(decode_dtype(described), memoryview(content), 1)[0]
 
 
@@ -249,6 +249,8 @@ def _encode_text(state: Encoding, value: np.str_ | np.bytes_) -> ExtType:
 
 def _decode_text(state: Decoding, data: bytes) -> Any:
     content = state.unpack(data)
+    if type(content) not in (str, bytes):  # NumPy makes that many bytes of a number
+        raise DecodeError("stored data has a text scalar that is no text")
     return np.str_(content) if type(content) is str else np.bytes_(content)
 
 
@@ -275,7 +277,7 @@ def _encode_result(state: Encoding, value: tuple[Any, ...]) -> ExtType:
 
 
 def _decode_result(state: Decoding, data: bytes) -> tuple[Any, ...]:
-    name, values = state.unpack(data)
+    name, values = state.parts(data)
     kind = _result_types().get(name)
     if kind is None or len(values) != len(getattr(kind, "_fields", ())):
         raise DecodeError(f"stored data has a {name!r}, which this NumPy does not have")

@@ -62,7 +62,7 @@ def _inside(kind: Any) -> list[Any]:
 
 
 def _opened(state: Decoding, data: bytes) -> Any:
-    unresolved, place = state.unpack(data)
+    unresolved, place = state.parts(data)
     stream = state.take(place)
     check_ipc_stream(stream)
     reader = pa.ipc.open_stream(pa.py_buffer(stream))

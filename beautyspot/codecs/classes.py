@@ -20,7 +20,7 @@ from zlib import crc32
 from msgpack import ExtType
 
 from beautyspot.codecs import tags
-from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused
+from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused, list_of
 from beautyspot.errors import DecodeError
 
 __all__ = ["DECODERS", "find", "is_restorable"]
@@ -114,7 +114,7 @@ def _encode_enum(state: Encoding, value: enum.Enum) -> ExtType:
 
 
 def _decode_enum(state: Decoding, data: bytes) -> enum.Enum:
-    name, member, *flags = state.unpack(data)
+    name, member, *flags = state.parts(data)
     cls = _class_called(state, name)
     if not issubclass(cls, enum.Enum) or issubclass(cls, enum.Flag) is not bool(flags):
         raise _changed(name)
@@ -133,10 +133,10 @@ def _encode_named_tuple(state: Encoding, value: Any) -> ExtType:
 
 
 def _decode_named_tuple(state: Decoding, data: bytes) -> Any:
-    name, digest, values, *extra = state.unpack(data)
+    name, digest, values, *extra = state.parts(data)
     cls = _class_called(state, name)
     fields = _named_tuple_fields(cls) if issubclass(cls, tuple) else None
-    if fields is None or _digest(fields) != digest or len(values) != len(fields):
+    if fields is None or _digest(fields) != digest or len(list_of(values)) != len(fields):
         raise _changed(name)
     restored: Any = tuple.__new__(cls, values)
     if extra:
@@ -193,7 +193,7 @@ def _refuse_fields_elsewhere(value: object, cls: type, fields: tuple[str, ...], 
 
 
 def _decode_instance(state: Decoding, data: bytes) -> Any:
-    name, digest, attributes = state.unpack(data)
+    name, digest, attributes = state.parts(data)
     cls = _class_called(state, name)
     fields = _fields(cls)
     if fields is None or find(cls) is not _encode_instance or _digest(fields) != digest:
@@ -225,7 +225,7 @@ def _encode_model(state: Encoding, value: Any) -> ExtType:
 
 
 def _decode_model(state: Decoding, data: bytes) -> Any:
-    name, digest, attributes, *hidden = state.unpack(data)
+    name, digest, attributes, *hidden = state.parts(data)
     cls: Any = _class_called(state, name)
     if not all(type(part) in kinds for part, kinds in zip((attributes, *hidden), _MODEL_STATE_TYPES, strict=True)):
         raise DecodeError(f"stored data has a {name} whose state is none of pydantic's")

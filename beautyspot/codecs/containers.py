@@ -12,8 +12,7 @@ from typing import Any
 from msgpack import ExtType, Timestamp
 
 from beautyspot.codecs import tags
-from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused, tagged
-from beautyspot.errors import DecodeError
+from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused, dict_of, list_of, tagged
 
 __all__ = ["DECODERS", "ENCODERS", "LARGE_BYTES_LIMIT", "encode_large_bytes"]
 
@@ -34,7 +33,7 @@ def _encode_tuple(state: Encoding, value: tuple[Any, ...]) -> ExtType:
 
 
 def _decode_tuple(state: Decoding, data: bytes) -> tuple[Any, ...]:
-    return tuple(_a_list(state.unpack(data)))
+    return tuple(state.parts(data))
 
 
 def _encode_set(state: Encoding, value: set[Any]) -> ExtType:
@@ -42,7 +41,7 @@ def _encode_set(state: Encoding, value: set[Any]) -> ExtType:
 
 
 def _decode_set(state: Decoding, data: bytes) -> set[Any]:
-    return set(_a_list(state.unpack(data)))
+    return set(state.parts(data))
 
 
 def _encode_frozenset(state: Encoding, value: frozenset[Any]) -> ExtType:
@@ -50,7 +49,7 @@ def _encode_frozenset(state: Encoding, value: frozenset[Any]) -> ExtType:
 
 
 def _decode_frozenset(state: Decoding, data: bytes) -> frozenset[Any]:
-    return frozenset(_a_list(state.unpack(data)))
+    return frozenset(state.parts(data))
 
 
 def _encode_int(_state: Encoding, value: int) -> ExtType:
@@ -91,7 +90,7 @@ def _encode_range(state: Encoding, value: range) -> ExtType:
 
 
 def _decode_range(state: Decoding, data: bytes) -> range:
-    start, stop, step = state.unpack(data)
+    start, stop, step = state.parts(data)
     return range(start, stop, step)
 
 
@@ -100,7 +99,7 @@ def _encode_slice(state: Encoding, value: slice) -> ExtType:
 
 
 def _decode_slice(state: Decoding, data: bytes) -> slice:
-    start, stop, step = state.unpack(data)
+    start, stop, step = state.parts(data)
     return slice(start, stop, step)
 
 
@@ -119,7 +118,7 @@ def _encode_ordered_dict(state: Encoding, value: OrderedDict[Any, Any]) -> ExtTy
 
 
 def _decode_ordered_dict(state: Decoding, data: bytes) -> OrderedDict[Any, Any]:
-    return OrderedDict(_a_dict(state.unpack(data)))
+    return OrderedDict(dict_of(state.unpack(data)))
 
 
 def _encode_defaultdict(state: Encoding, value: defaultdict[Any, Any]) -> ExtType:
@@ -133,8 +132,8 @@ def _encode_defaultdict(state: Encoding, value: defaultdict[Any, Any]) -> ExtTyp
 
 
 def _decode_defaultdict(state: Decoding, data: bytes) -> defaultdict[Any, Any]:
-    number, items = state.unpack(data)
-    return defaultdict(None if number is None else _FACTORIES[number], _a_dict(items))
+    number, items = state.parts(data)
+    return defaultdict(None if number is None else _FACTORIES[number], dict_of(items))
 
 
 def _encode_counter(state: Encoding, value: Counter[Any]) -> ExtType:
@@ -144,7 +143,7 @@ def _encode_counter(state: Encoding, value: Counter[Any]) -> ExtType:
 
 def _decode_counter(state: Decoding, data: bytes) -> Counter[Any]:
     restored: Counter[Any] = Counter()
-    dict.update(restored, _a_dict(state.unpack(data)))  # Counter.update adds, which counts that are no numbers can't
+    dict.update(restored, dict_of(state.unpack(data)))  # Counter.update adds, which counts that are no numbers can't
     return restored
 
 
@@ -153,8 +152,8 @@ def _encode_deque(state: Encoding, value: deque[Any]) -> ExtType:
 
 
 def _decode_deque(state: Decoding, data: bytes) -> deque[Any]:
-    maxlen, items = state.unpack(data)
-    return deque(_a_list(items), maxlen)
+    maxlen, items = state.parts(data)
+    return deque(list_of(items), maxlen)
 
 
 def _refuse_attributes(value: OrderedDict[Any, Any] | Counter[Any]) -> None:
@@ -168,18 +167,6 @@ def _refuse_memoryview(_state: Encoding, value: object) -> ExtType:
 
 def _refuse_msgpack(_state: Encoding, value: object) -> ExtType:
     raise Refused(value, "msgpack's own types cannot be told from stored data: return the value it stands for")
-
-
-def _a_list(value: object) -> list[Any]:
-    if type(value) is not list:
-        raise DecodeError(f"stored data has {type(value).__name__} where a list belongs")
-    return value
-
-
-def _a_dict(value: object) -> dict[Any, Any]:
-    if type(value) is not dict:
-        raise DecodeError(f"stored data has {type(value).__name__} where a dict belongs")
-    return value
 
 
 ENCODERS: dict[type, EncodeFn] = {

@@ -36,7 +36,7 @@ def _encode(state: Encoding, value: Any) -> ExtType:
 
 
 def _decode(state: Decoding, data: bytes) -> Any:
-    parts = state.unpack(data)
+    parts = state.parts(data)
     if not parts:
         return tz.UTC
     name, offset = parts

@@ -73,7 +73,7 @@ def _encode(state: Encoding, value: Image.Image) -> ExtType:
 
 
 def _decode(state: Decoding, data: bytes) -> Image.Image:
-    *document, place = state.unpack(data)
+    *document, place = state.parts(data)
     return _build(document, state.take(place).tobytes())
 
 
@@ -126,7 +126,10 @@ def _build(document: list[Any], pixels: bytes) -> Image.Image:
         raise DecodeError("stored data has an image with attributes that no image has")
     plain = Image.frombytes(mode, (width, height), pixels) if pixels else Image.new(mode, (width, height))
     if palette is not None:
-        plain.putpalette(palette[1], palette[0])
+        kind, colours = palette
+        if type(colours) is not bytes:
+            raise DecodeError("stored data has an image with a palette that is none")
+        plain.putpalette(colours, kind)
     plain.info = dict(info)
     restored = plain if format_ is None else _opened(cls, plain)
     vars(restored).update(attributes)
@@ -152,7 +155,7 @@ def _encode_text(state: Encoding, value: PngImagePlugin.iTXt) -> ExtType:
 
 
 def _decode_text(state: Decoding, data: bytes) -> PngImagePlugin.iTXt:
-    text, language, key = state.unpack(data)
+    text, language, key = state.parts(data)
     return PngImagePlugin.iTXt(text, language, key)
 
 
@@ -161,7 +164,7 @@ def _encode_rational(state: Encoding, value: TiffImagePlugin.IFDRational) -> Ext
 
 
 def _decode_rational(state: Decoding, data: bytes) -> TiffImagePlugin.IFDRational:
-    numerator, denominator = state.unpack(data)
+    numerator, denominator = state.parts(data)
     if type(numerator) not in (int, float) or type(denominator) is not int:
         raise DecodeError("stored data has a rational number that is none")
     return TiffImagePlugin.IFDRational(numerator, denominator)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from beautyspot.codecs.state import Refused
+from beautyspot.codecs.state import Refused, list_of
 from beautyspot.errors import DecodeError
 
 pd: Any = import_module("pandas")  # untyped: the stubs leave out what pickling pandas' data takes
@@ -39,10 +39,12 @@ def describe(values: Any, owner: object) -> list[Any]:
 
 def build(described: Any) -> Any:
     """Return the array that was described."""
-    kind, *rest = described
+    kind, *rest = list_of(described)
     make = _BUILD.get(kind)
     if make is None:
         raise DecodeError(f"stored data has pandas data of the unknown kind {kind!r}")
+    if any(type(part) is range or (type(part) is pd.RangeIndex and kind != "categories") for part in rest):
+        raise DecodeError(f"stored data has a range where {kind} belong")  # it may claim any length
     return make(*rest)
 
 
@@ -123,8 +125,6 @@ def _build_arrow(chunks: Any) -> Any:
 
 
 def _build_intervals(left: Any, right: Any, closed: str) -> Any:
-    if isinstance(left, pd.RangeIndex) or isinstance(right, pd.RangeIndex):
-        raise DecodeError("stored data has intervals whose sides are no arrays")  # a range may claim any length
     return pd.arrays.IntervalArray.from_arrays(left, right, closed=closed)
 
 

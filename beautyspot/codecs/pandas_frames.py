@@ -18,7 +18,7 @@ from msgpack import ExtType
 
 from beautyspot.codecs import pandas_scalars, tags
 from beautyspot.codecs.pandas_arrays import ARRAY_TYPES, build, describe
-from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused, refuse_attributes
+from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused, list_of, refuse_attributes
 from beautyspot.errors import DecodeError
 
 pd: Any = import_module("pandas")  # untyped: the stubs leave out what pickling pandas' data takes
@@ -72,12 +72,14 @@ def _encode_index(state: Encoding, value: Any) -> ExtType:
 
 
 def _decode_index(state: Decoding, data: bytes) -> Any:
-    kind, name, *rest = state.unpack(data)
+    kind, name, *rest = state.parts(data)
     cls = _INDEXES[kind]
     if cls is pd.RangeIndex:
         return pd.RangeIndex(*rest, name=name)
     if cls is pd.MultiIndex:
         levels, codes, sortorder = rest
+        for part in (name, levels, codes):
+            list_of(part)
         return pd.MultiIndex(levels=levels, codes=codes, sortorder=sortorder, names=name, verify_integrity=True)
     described, freq = rest
     values = build(described)
@@ -102,7 +104,7 @@ def _encode_series(state: Encoding, value: Any) -> ExtType:
 
 
 def _decode_series(state: Decoding, data: bytes) -> Any:
-    described, index, name, attrs, duplicates = state.unpack(data)
+    described, index, name, attrs, duplicates = state.parts(data)
     values = build(described)
     if not _is_index(index, len(values)):
         raise DecodeError("stored data has a series whose index does not fit")
@@ -115,7 +117,7 @@ def _encode_array(state: Encoding, value: Any) -> ExtType:
 
 
 def _decode_array(state: Decoding, data: bytes) -> Any:
-    number, described = state.unpack(data)
+    number, described = state.parts(data)
     values = build(described)
     if ARRAY_TYPES[number] is pd.arrays.NumpyExtensionArray:
         values = pd.arrays.NumpyExtensionArray(values)
@@ -142,11 +144,13 @@ def _blocks_of(frame: Any) -> list[tuple[Any, Any]]:
 
 
 def _decode_frame(state: Decoding, data: bytes) -> Any:
-    described, columns, index, attrs, duplicates = state.unpack(data)
+    described, columns, index, attrs, duplicates = state.parts(data)
     if not _is_index(columns) or not _is_index(index):
         raise DecodeError("stored data has a frame without an index")
     if len(columns) > _MAX_COLUMNS:
         raise DecodeError(f"stored data has a frame of {len(columns)} columns")
+    if any(type(place) not in (slice, np.ndarray) for place, _ in list_of(described)):
+        raise DecodeError("stored data has a frame whose columns have no places")
     blocks = [(np.arange(len(columns))[place], build(content)) for place, content in described]
     places = np.concatenate([place for place, _ in blocks]) if blocks else np.empty(0, np.intp)
     if not np.array_equal(np.sort(places), np.arange(len(columns))):

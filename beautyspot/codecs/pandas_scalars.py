@@ -40,7 +40,7 @@ def _encode_timestamp(state: Encoding, value: Any) -> ExtType:
 
 
 def _decode_timestamp(state: Decoding, data: bytes) -> Any:
-    ticks, unit, tz, fold = state.unpack(data)
+    ticks, unit, tz, fold = state.parts(data)
     restored = pd.Timestamp(np.datetime64(ticks, unit))
     if tz is not None:
         return restored.tz_localize("UTC").tz_convert(tz)  # the fold follows from the instant
@@ -52,7 +52,7 @@ def _encode_timedelta(state: Encoding, value: Any) -> ExtType:
 
 
 def _decode_timedelta(state: Decoding, data: bytes) -> Any:
-    ticks, unit = state.unpack(data)
+    ticks, unit = state.parts(data)
     return pd.Timedelta(np.timedelta64(ticks, unit))
 
 
@@ -65,7 +65,7 @@ def _encode_period(state: Encoding, value: Any) -> ExtType:
 
 
 def _decode_period(state: Decoding, data: bytes) -> Any:
-    ordinal, freq = state.unpack(data)
+    ordinal, freq = state.parts(data)
     return pd.Period(ordinal=ordinal, freq=freq)
 
 
@@ -74,7 +74,7 @@ def _encode_interval(state: Encoding, value: Any) -> ExtType:
 
 
 def _decode_interval(state: Decoding, data: bytes) -> Any:
-    left, right, closed = state.unpack(data)
+    left, right, closed = state.parts(data)
     return pd.Interval(left, right, closed)
 
 
@@ -99,7 +99,7 @@ def _encode_offset(state: Encoding, value: Any) -> ExtType:
 
 
 def _decode_offset(state: Decoding, data: bytes) -> Any:
-    parts = state.unpack(data)
+    parts = state.parts(data)
     if len(parts) == 1:
         return pd.tseries.frequencies.to_offset(parts[0])
     n, normalize, kwds = parts
@@ -114,7 +114,7 @@ def _encode_dtype(state: Encoding, value: Any) -> ExtType:
 
 
 def _decode_dtype(state: Decoding, data: bytes) -> Any:
-    described = state.unpack(data)
+    described = state.parts(data)
     if described[0] == _OPEN_CATEGORIES:
         return pd.CategoricalDtype(None, described[1])
     return build(described).dtype

@@ -37,7 +37,7 @@ def decode(state: Decoding, data: bytes) -> Any:
     Raises:
         DecodeError: The codec was not told to unpickle this class.
     """
-    name, pickled = state.unpack(data)
+    name, pickled = state.parts(data)
     expected = state.codec.pickled_type(name)
     if expected is None:
         raise DecodeError(f"the stored {name} is pickled: only a Spot with pickle_types=({name},) loads it")

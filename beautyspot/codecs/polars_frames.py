@@ -15,7 +15,7 @@ from msgpack import ExtType
 
 from beautyspot.codecs import tags
 from beautyspot.codecs.arrow_ipc import check_ipc_file
-from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused
+from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused, dict_of, list_of
 from beautyspot.errors import DecodeError
 
 __all__ = ["DECODERS", "find"]
@@ -43,7 +43,7 @@ def _encode_series(state: Encoding, value: pl.Series) -> ExtType:
 
 
 def _decode_series(state: Decoding, data: bytes) -> pl.Series:
-    name, *rest = state.unpack(data)
+    name, *rest = state.parts(data)
     frame = _built(state, rest)
     if frame.width != 1:
         raise DecodeError("stored data has a frame where a series belongs")
@@ -73,7 +73,7 @@ def _described(state: Encoding, frame: pl.DataFrame, owner: object) -> list[Any]
 
 
 def _built(state: Decoding, described: list[Any]) -> pl.DataFrame:
-    height, objects, place = described
+    height, objects, place = list_of(described)
     try:
         frame = _read(state.take(place))
     except BaseException as error:
@@ -83,9 +83,9 @@ def _built(state: Decoding, described: list[Any]) -> pl.DataFrame:
         raise DecodeError(f"stored data is no Polars frame: {error}") from error
     if objects:
         columns = frame.get_columns()
-        for position in sorted(objects):
+        for position in sorted(dict_of(objects)):
             name, cells = objects[position]
-            columns.insert(position, pl.Series(name, cells, dtype=pl.Object))
+            columns.insert(position, pl.Series(name, list_of(cells), dtype=pl.Object))
         frame = pl.DataFrame(columns)
     if frame.height != height:
         raise DecodeError("stored data has a frame of another height")

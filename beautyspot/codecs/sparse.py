@@ -12,7 +12,7 @@ import numpy as np
 from msgpack import ExtType
 
 from beautyspot.codecs import tags
-from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding
+from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, list_of
 from beautyspot.errors import DecodeError
 
 sparse: Any = import_module("scipy.sparse")  # untyped: it publishes no types
@@ -46,14 +46,17 @@ def _encode(state: Encoding, value: Any) -> ExtType:
 
 
 def _decode(state: Decoding, data: bytes) -> Any:
-    name, shape, parts = state.unpack(data)
+    name, shape, parts = state.parts(data)
     cls = _CLASSES.get(name)
     if cls is None:
         raise DecodeError(f"stored data has a {name!r}, which this SciPy does not have")
+    for part in list_of(parts):
+        if not all(isinstance(array, np.ndarray) for array in (part if type(part) is tuple else (part,))):
+            raise DecodeError("stored data has a sparse matrix that is not made of arrays")
     format_ = name.partition("_")[0]
     if format_ in _COMPRESSED:
         _check_compressed(format_, shape, *parts)
-    restored = cls(tuple(parts), shape=tuple(shape), copy=False)
+    restored = cls(tuple(parts), shape=tuple(list_of(shape)), copy=False)
     if hasattr(restored, "check_format"):
         restored.check_format(full_check=True)
     return restored
@@ -61,9 +64,11 @@ def _decode(state: Decoding, data: bytes) -> Any:
 
 def _check_compressed(format_: str, shape: list[int], data: Any, indices: Any, pointers: Any) -> None:
     """Check what SciPy's loops trust. Its own check takes differences, which overflow."""
-    if any(type(part) is not np.ndarray for part in (data, indices, pointers)) or min(shape) < 0:
-        raise DecodeError("stored data has a sparse matrix that is not made of arrays")
-    if any(part.ndim != 1 or part.dtype.kind != "i" for part in (indices, pointers)) or not len(pointers):
+    if (
+        min(shape) < 0
+        or any(part.ndim != 1 or part.dtype.kind != "i" for part in (indices, pointers))
+        or not len(pointers)
+    ):
         raise DecodeError("stored data has a sparse matrix with impossible indices")
     minor = shape[0] if format_ == "csc" else shape[-1]
     if format_ == "bsr":

@@ -29,6 +29,8 @@ __all__ = [
     "EncodeFn",
     "Encoding",
     "Refused",
+    "dict_of",
+    "list_of",
     "refuse_attributes",
     "tagged",
 ]
@@ -88,6 +90,28 @@ def refuse_attributes(value: object, remedy: str) -> None:
 def tagged(tag: int, data: bytes = b"") -> ExtType:
     """Return the extension of a built-in type."""
     return ExtType(EXT_CODE, bytes((tag,)) + data)
+
+
+def list_of(value: object) -> list[Any]:
+    """Return stored data that is to be gone through: a range that was put in its place would never end.
+
+    Raises:
+        DecodeError: It is no list.
+    """
+    if type(value) is not list:
+        raise DecodeError(f"stored data has {type(value).__name__} where a list belongs")
+    return value
+
+
+def dict_of(value: object) -> dict[Any, Any]:
+    """Return stored data that is to be gone through by key.
+
+    Raises:
+        DecodeError: It is no dict.
+    """
+    if type(value) is not dict:
+        raise DecodeError(f"stored data has {type(value).__name__} where a dict belongs")
+    return value
 
 
 class Encoding:
@@ -222,6 +246,10 @@ class Decoding:
         if unpacker.tell() != len(data):
             raise DecodeError("stored data goes on after its end")
         return value
+
+    def parts(self, data: bytes) -> list[Any]:
+        """Return the parts of a document inside an extension: what a handler stored with `Encoding.ext` as a list."""
+        return list_of(self.unpack(data))
 
     def take(self, place: bytes | int) -> memoryview:
         """Return the array data that `Encoding.put` kept."""

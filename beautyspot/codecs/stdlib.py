@@ -60,7 +60,7 @@ def _encode_datetime(state: Encoding, value: dt.datetime) -> ExtType:
 
 
 def _decode_datetime(state: Decoding, data: bytes) -> dt.datetime:
-    *parts, fold = state.unpack(data)
+    *parts, fold = state.parts(data)
     return dt.datetime(*parts, fold=fold)  # noqa: DTZ001 - the zone, or None, is the last part
 
 
@@ -78,7 +78,7 @@ def _encode_time(state: Encoding, value: dt.time) -> ExtType:
 
 
 def _decode_time(state: Decoding, data: bytes) -> dt.time:
-    *parts, fold = state.unpack(data)
+    *parts, fold = state.parts(data)
     return dt.time(*parts, fold=fold)
 
 
@@ -87,7 +87,7 @@ def _encode_timedelta(state: Encoding, value: dt.timedelta) -> ExtType:
 
 
 def _decode_timedelta(state: Decoding, data: bytes) -> dt.timedelta:
-    days, seconds, microseconds = state.unpack(data)
+    days, seconds, microseconds = state.parts(data)
     return dt.timedelta(days, seconds, microseconds)
 
 
@@ -99,7 +99,7 @@ def _encode_timezone(state: Encoding, value: dt.timezone) -> ExtType:
 
 
 def _decode_timezone(state: Decoding, data: bytes) -> dt.timezone:
-    arguments = state.unpack(data)
+    arguments = state.parts(data)
     return dt.timezone(*arguments) if arguments else dt.UTC
 
 
@@ -132,7 +132,9 @@ def _encode_fraction(state: Encoding, value: fractions.Fraction) -> ExtType:
 
 
 def _decode_fraction(state: Decoding, data: bytes) -> fractions.Fraction:
-    numerator, denominator = state.unpack(data)
+    numerator, denominator = state.parts(data)
+    if type(numerator) is not int or type(denominator) is not int:  # a text may have an exponent that never ends
+        raise DecodeError("stored data has a fraction that is not made of integers")
     return fractions.Fraction(numerator, denominator)
 
 
@@ -151,7 +153,7 @@ def _encode_path(state: Encoding, value: pathlib.PurePath) -> ExtType:
 
 
 def _decode_path(state: Decoding, data: bytes) -> pathlib.PurePath:
-    name, text = state.unpack(data)
+    name, text = state.parts(data)
     try:
         return _PATHS[name](text)
     except NotImplementedError as error:
@@ -165,7 +167,7 @@ def _encode_pattern(state: Encoding, value: re.Pattern[Any]) -> ExtType:
 
 
 def _decode_pattern(state: Decoding, data: bytes) -> re.Pattern[Any]:
-    pattern, flags = state.unpack(data)
+    pattern, flags = state.parts(data)
     if flags & re.DEBUG:
         raise DecodeError("stored data has a pattern with re.DEBUG")
     return re.compile(pattern, flags)
@@ -176,7 +178,7 @@ def _encode_address(state: Encoding, value: Any) -> ExtType:
 
 
 def _decode_address(state: Decoding, data: bytes) -> Any:
-    name, text = state.unpack(data)
+    name, text = state.parts(data)
     return _ADDRESSES[name](text)
 
 
@@ -196,7 +198,7 @@ def _encode_array(state: Encoding, value: array.array[Any]) -> ExtType:
 
 
 def _decode_array(state: Decoding, data: bytes) -> array.array[Any]:
-    typecode, itemsize, place = state.unpack(data)
+    typecode, itemsize, place = state.parts(data)
     if typecode == "u":
         return array.array("u", place)
     restored: array.array[Any] = array.array(typecode)

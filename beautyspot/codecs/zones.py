@@ -34,7 +34,7 @@ def _encode(state: Encoding, value: Any) -> ExtType:
 
 
 def _decode(state: Decoding, data: bytes) -> Any:
-    document = state.unpack(data)
+    document = state.parts(data)
     found = _found(document)
     if found is None:
         raise DecodeError(f"pytz knows no time zone {document!r}")

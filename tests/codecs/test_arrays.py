@@ -6,8 +6,9 @@ import mmap
 
 import numpy as np
 import pytest
+from msgpack import ExtType, packb
 
-from beautyspot.codecs import Payload, join, split
+from beautyspot.codecs import Payload, join, split, tags
 from beautyspot.errors import DecodeError, UnsupportedTypeError
 
 CODES = [*"?bBhHiIlLqQefdgFDG", ">f8", ">i4", "M8[ns]", "m8[25s]", "M8", "S5", "U4", ">U3", "V7", "V0", "U0"]
@@ -179,8 +180,6 @@ def test_memmap_is_refused(codec, tmp_path):
 )
 def test_forged_arrays(document, codec):
     """Declared sizes are checked against the data; no object pointer is ever taken from it."""
-    from msgpack import ExtType, packb
-
     head = packb(ExtType(127, b"\x40" + packb(document)))
     with pytest.raises(DecodeError):
         codec.decode(Payload(head, ()))
@@ -221,3 +220,10 @@ def test_results_of_numpy_functions(function, round_trip):
     assert type(restored) is type(value)
     assert all(np.array_equal(one, other) for one, other in zip(restored, value, strict=True))
     assert restored._fields == value._fields
+
+
+def test_forged_text_scalars(codec):
+    """A number where bytes belong would be taken as their count."""
+    head = packb(ExtType(127, bytes((tags.NUMPY + 5,)) + packb(1 << 40)))
+    with pytest.raises(DecodeError, match="no text"):
+        codec.decode_head(head)

@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import decimal
 import pathlib
+import tracemalloc
 from dataclasses import dataclass
 from zlib import crc32
 
@@ -222,3 +223,40 @@ def test_images_with_attributes_of_their_structure():
         inner = CODEC.encode([*document[:5], {name: content}, document[6]]).head
         with pytest.raises(DecodeError, match="attributes that no image has"):
             CODEC.decode_head(packb(ExtType(127, bytes((tags.PILLOW,)) + inner)))
+
+
+ENDLESS = range(10_000_000)
+LAZY = [
+    ENDLESS,
+    *([1] * place + [ENDLESS] + [1] * rest for place in range(5) for rest in range(5 - place)),
+    *([["numpy", ENDLESS]], ["f8", ENDLESS], [["sub", "f8", ENDLESS], [1], "C", 0, b""], ["<f8", ENDLESS, "C", 0, b""]),
+    *(
+        [0, ["categories", ENDLESS, ["a"], False]],
+        [0, ["strings", "python", True, ENDLESS]],
+        [0, ["periods", ENDLESS, "D"]],
+    ),
+    [0, ["sparse", np.ones(1), ENDLESS, "integer", 5, 0.0]],
+    [[[ENDLESS, ["numpy", np.zeros((1, 1))]]], pd.Index([1]), pd.Index([1]), {}, True],
+    [2, [None], ENDLESS, ENDLESS, None],
+    *([1, {0: ["a", ENDLESS]}, b""], [1, ENDLESS, b""], ["a", 1, {0: ["a", ENDLESS]}, b""]),
+    *(["dia_array", [4, 4], [np.ones((1, 4)), ENDLESS]], ["coo_array", [4, 4], [np.ones(1), (ENDLESS, ENDLESS)]]),
+    *([None, "P", [1, 1], {}, ["RGB", 1 << 25], {}, b"x"], ["1e100000000", None], 1 << 25),
+]
+
+
+@pytest.mark.parametrize(
+    "tag", sorted({*range(1, 29), *range(32, 36), *range(64, 72), *range(80, 92), *range(96, 98), 128, 144})
+)
+def test_lazy_values_are_not_counted_out(tag):
+    """A range, an exponent or a count of a few bytes never becomes the memory that it claims."""
+    documents = [CODEC.encode(document) for document in LAZY]
+    CODEC.decode(ENCODED[2], KNOWN)
+    tracemalloc.start()
+    try:
+        for document in documents:
+            head = packb(ExtType(tags.EXT_CODE, bytes((tag,)) + document.head))
+            with contextlib.suppress(DecodeError):
+                CODEC.decode(document._replace(head=head), KNOWN)
+        assert tracemalloc.get_traced_memory()[1] < 30_000_000
+    finally:
+        tracemalloc.stop()
