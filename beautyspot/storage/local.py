@@ -11,7 +11,7 @@ publishing one atomically are not in fsspec's interface, and importing it takes 
   was touched since (device, inode, size, times). A blob that fails is written anew by the next `put` of its content.
 """
 # Descriptors and plain calls instead of pathlib: a hit is counted in microseconds.
-# ruff: noqa: PTH100, PTH107, PTH111, PTH113, PTH116, PTH118, PTH123
+# ruff: noqa: PTH100, PTH107, PTH111, PTH113, PTH116, PTH118
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import re
 import stat
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 from beautyspot.errors import BlobMissingError, ConfigurationError, CorruptEntryError, StoreError
 from beautyspot.storage.address import address, as_views, is_address, is_legacy_name, last_name, matches
@@ -108,16 +108,8 @@ class LocalStorage:
             StoreError: `location` is not one of ours, or the file cannot be read.
         """
         path = self._path(location)
-        try:
-            descriptor = os.open(path, _OPEN)
-            try:
-                return self._checked(descriptor, location, path)
-            finally:
-                os.close(descriptor)
-        except FileNotFoundError as error:
-            raise BlobMissingError(location) from error
-        except OSError as error:
-            raise StoreError(f"cannot read {path}: {reason(error)}: check the folder and its permissions") from error
+        with _reading(path, location) as (descriptor, facts):
+            return self._checked(descriptor, facts, location, path)
 
     def load(self, location: str) -> bytes:
         """Return the bytes of a blob of ours, or of a ``<key>.bin`` file that beautyspot 1.x or 2.x wrote.
@@ -135,13 +127,8 @@ class LocalStorage:
         path = self._legacy_path(location)
         if path is None:
             raise BlobMissingError(location)
-        try:
-            with open(path, "rb") as file:
-                return file.read()
-        except FileNotFoundError as error:
-            raise BlobMissingError(location) from error
-        except OSError as error:
-            raise StoreError(f"cannot read {path}: {reason(error)}: check the folder and its permissions") from error
+        with _reading(path, location) as (descriptor, facts):
+            return bytes(read(descriptor, facts.st_size))
 
     def save(self, key: str, data: Buffer) -> str:  # noqa: ARG002 - the key named the file in 2.x, now the content does
         """Store `data` and return its location: the name that `put` had in beautyspot 1.x and 2.x."""
@@ -197,10 +184,7 @@ class LocalStorage:
             raise StoreError(f"{location!r} is no blob location of {self.label}: old paths are read by load()")
         return f"{self.base_dir}{os.sep}{location[:2]}{os.sep}{location[3:]}"
 
-    def _checked(self, descriptor: int, location: str, path: str) -> memoryview:
-        facts = os.fstat(descriptor)
-        if not stat.S_ISREG(facts.st_mode):
-            raise CorruptEntryError(path, "it is not a file")
+    def _checked(self, descriptor: int, facts: os.stat_result, location: str, path: str) -> memoryview:
         size = facts.st_size
         view = mapped(descriptor, size) if size >= _MAP_FROM and self._may_map() else None
         if view is None:
@@ -283,6 +267,24 @@ class LocalStorage:
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_maps": None}  # another machine mounts other things
+
+
+@contextmanager
+def _reading(path: str, location: str) -> Iterator[tuple[int, os.stat_result]]:
+    """Open a file for reading; a folder, pipe or device in its place is damage."""
+    try:
+        descriptor = os.open(path, _OPEN)
+        try:
+            facts = os.fstat(descriptor)
+            if not stat.S_ISREG(facts.st_mode):
+                raise CorruptEntryError(path, "it is not a file")
+            yield descriptor, facts
+        finally:
+            os.close(descriptor)
+    except FileNotFoundError as error:
+        raise BlobMissingError(location) from error
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {reason(error)}: check the folder and its permissions") from error
 
 
 def _checked_folder(base_dir: object) -> str:

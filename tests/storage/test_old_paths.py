@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from beautyspot.errors import BlobMissingError, StoreError
+from beautyspot.errors import BlobMissingError, CorruptEntryError, StoreError
 from beautyspot.storage import LocalStorage
 from beautyspot.storage import local as module
 
@@ -74,3 +74,14 @@ def test_link_to_the_folder(tmp_path):
     for folder in ("real", "link"):
         for stored in ("real", "link"):
             assert LocalStorage(tmp_path / folder).load(str(tmp_path / stored / "0123.bin")) == b"old"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder"])
+def test_what_is_no_file(tmp_path, kind):
+    """A pipe or folder that is called like an old blob is neither waited for nor read."""
+    storage = LocalStorage(tmp_path)
+    path = tmp_path / "0123.bin"
+    path.mkdir() if kind == "folder" else os.mkfifo(path)
+    for location in ("0123.bin", str(path), "/elsewhere/0123.bin"):
+        with pytest.raises(CorruptEntryError, match="not a file"):
+            storage.load(location)
