@@ -46,6 +46,7 @@ class Connections:
 
     Attributes:
         local: ``local.reader`` is the calling thread's own `Reader`; the attribute is missing until `reading` made one.
+        lost: Whether the file was deleted since it was opened, and not opened again.
         lock: Guards the writer. Hold it around everything that `writer` is used for.
         hasty: Whether the writer no longer waits for other programs' transactions, because one did not end.
         window: Tells whether anything was committed; open exactly while the writer is, None where it cannot be told.
@@ -62,7 +63,7 @@ class Connections:
         self._shared: Reader | None = None
         self._writer: sqlite3.Connection | None = None
         self._closer: weakref.ref[Any] | None = None
-        self.hasty = False
+        self.hasty = self.lost = False
         self.window: Window | None = None
         self._identity: files.Identity | None = None
         self._log: files.Identity | None = None
@@ -175,6 +176,7 @@ class Connections:
                 self._open_writer(exists=exists)
         self._identity = files.identity(self.path)
         self._log = files.identity(self.path + "-wal")
+        self.lost = False
         return self._identity is not None
 
     def _open_writer(self, *, exists: bool) -> None:
@@ -240,6 +242,7 @@ class Connections:
         """Close all connections because `current` is now the file of our name. The caller holds `lock`."""
         opened, log = self._identity, self._log
         self._forget()
+        self.lost = self.lost or (opened is not None and current is None)
         if opened is None or opened == current or self._read_only or log is None:
             return
         if files.identity(self.path + "-wal") == log:

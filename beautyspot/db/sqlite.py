@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from time import monotonic
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
@@ -46,6 +47,7 @@ _STATS = (
 _LEGACY = "SELECT 1 FROM tasks WHERE result_type IN ('DIRECT', 'DIRECT_BLOB', 'FILE') LIMIT 1"
 _CHUNK = 500  # rows deleted in one transaction, so that other writers get their turn
 _MEMO = 64  # results kept for each reader
+_LOOK_EVERY = 0.1  # seconds between two looks whether the file is still the one that was opened
 _LEGACY_RECHECK = 1.0  # seconds for which "no legacy rows" is believed
 
 _Fetch: TypeAlias = Callable[[Reader, str, Sequence[object]], list[tuple[Any, ...]]]
@@ -92,6 +94,7 @@ class SQLiteTaskDB:
         self._connections = Connections(self.path, read_only=read_only)
         self._lease_file: LeaseFile | None = None
         self._legacy: tuple[bool, float] | None = None
+        self._next_look = 0.0
 
     @property
     def label(self) -> str:
@@ -101,9 +104,13 @@ class SQLiteTaskDB:
     def get(self, key: str) -> Row | None:
         """Return the row of `key`, expired or not, or None.
 
+        A file that was deleted or replaced is noticed a moment later.
+
         Raises:
             StoreError: The file cannot be read.
         """
+        if monotonic() > self._next_look:
+            self._look()
         try:
             reader: Reader = self._connections.local.reader
             reader.busy = True
@@ -124,12 +131,14 @@ class SQLiteTaskDB:
             None if that cannot be told: the file is not open for writing, or not in WAL mode.
         """
         connections = self._connections
-        window = connections.window
-        if window is None:
-            return None
         try:
+            if monotonic() > self._next_look:
+                self._look()
+            window = connections.window
+            if window is None:
+                return None
             found = window.stamp()
-        except ValueError:  # closed by another thread at this moment
+        except (StoreError, ValueError):  # the file is in trouble; or it was closed by another thread at this moment
             return None
         return found if connections.window is window else None
 
@@ -221,8 +230,7 @@ class SQLiteTaskDB:
             StoreError: The file cannot be written.
         """
         connections = self._connections
-        was_open = connections.is_open
-        if not (hits or stats) or connections.read_only or (not connections.refresh() and was_open):
+        if not (hits or stats) or connections.read_only or (not connections.refresh() and connections.lost):
             return
         with self._transaction() as writer:
             writer.executemany(_HIT, [(count, last, last, queries.plain(key)) for key, count, last in hits])
@@ -268,6 +276,10 @@ class SQLiteTaskDB:
         """Close the connections of all threads. The next use opens again."""
         self._connections.close()
         self._lease_file = self._legacy = None
+
+    def _look(self) -> None:
+        self._next_look = monotonic() + _LOOK_EVERY
+        self._connections.refresh()
 
     def _read(self, sql: str, parameters: Sequence[object], fetch: _Fetch | None = None) -> list[tuple[Any, ...]]:
         """Return the rows of a SELECT, none if there is no database."""
