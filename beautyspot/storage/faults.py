@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-__all__ = ["explain", "secrets_of", "without_credentials"]
+__all__ = ["explain", "is_unreached", "secrets_of", "without_credentials"]
 
 _LONGEST_REASON = 300
 _SHORTEST_SECRET = 4  # shorter ones would blot out ordinary words
@@ -35,6 +35,16 @@ def secrets_of(url: str, options: Mapping[str, Any]) -> list[str]:
     found = [part for info in _USER_INFO.findall(url) for part in info[3:-1].split(":")]
     found += _secret_values(options, secret=False)
     return sorted({text for text in found if len(text) >= _SHORTEST_SECRET}, key=len, reverse=True)
+
+
+def is_unreached(error: BaseException) -> bool:
+    """Return whether a client library gave up waiting for the network, so that asking again would take as long."""
+    if isinstance(error, FileNotFoundError | PermissionError):
+        return False
+    return (
+        isinstance(error, ConnectionError | TimeoutError)
+        or _UNREACHED.search(f"{type(error).__name__}: {error}") is not None
+    )
 
 
 def explain(error: BaseException, secrets: list[str]) -> str:

@@ -5,11 +5,14 @@
   their event loop thread is gone in a forked child, which gets a new object here.
 - A small blob is sent without asking whether it exists: equal locations hold equal bytes, so sending one again changes
   nothing, costs one request like asking would, and repairs a damaged blob. A large one is asked for first.
+- A client library tries for many seconds to reach its server. When it gave up, the next calls fail at once for a
+  moment: a batch must not wait that long for each of its results.
 - Object stores publish an upload as a whole. Elsewhere a blob is written under a temporary name and moved.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,12 +25,13 @@ from beautyspot.errors import BlobMissingError, ConfigurationError, CorruptEntry
 from beautyspot.storage.address import address, as_views, is_address, is_legacy_name, last_name, matches
 from beautyspot.storage.base import Buffer
 from beautyspot.storage.buffers import blank
-from beautyspot.storage.faults import explain, secrets_of, without_credentials
+from beautyspot.storage.faults import explain, is_unreached, secrets_of, without_credentials
 
 __all__ = ["FsspecStorage"]
 
 _STREAM_FROM = 16 << 20  # bytes; larger blobs are asked for first and sent in parts, never joined in memory
 _PART = 8 << 20  # a multiple of 256 KiB (Google) and at least 5 MiB (S3)
+_QUIET = 5.0  # seconds without another attempt after the server could not be reached
 _WHOLE = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"})  # an upload appears at its end or not at all
 _MODULES = {"s3": ("s3fs", "s3"), "s3a": ("s3fs", "s3"), "gs": ("gcsfs", "gcs"), "gcs": ("gcsfs", "gcs")}
 _TIMES = ("LastModified", "last_modified", "mtime", "updated", "modified", "created")
@@ -61,6 +65,7 @@ class FsspecStorage:
         self.options = _checked_options(options)
         self._opened: dict[int, tuple[Any, str]] = {}  # by process id: a forked child opens its own
         self._damaged: set[str] = set()
+        self._quiet_until = -math.inf
 
     @property
     def label(self) -> str:
@@ -232,11 +237,16 @@ class FsspecStorage:
 
     @contextmanager
     def _mapped_errors(self, verb: str, location: str, *, missing_blob: bool = False) -> Iterator[None]:
+        if time.monotonic() < self._quiet_until:
+            what = f"blob {location} in {self.label}"
+            raise StoreError(f"cannot {verb} {what}: its server could not be reached a moment ago: check the network")
         try:
             yield
         except SpotError:
             raise
         except Exception as error:  # client libraries raise what they like; Ctrl-C and the like pass
+            if is_unreached(error):
+                self._quiet_until = time.monotonic() + _QUIET
             if missing_blob and isinstance(error, FileNotFoundError) and "bucket does not exist" not in str(error):
                 raise BlobMissingError(location) from error
             raise self._failure(verb, f"blob {location} in {self.label}", error) from error
@@ -256,7 +266,7 @@ class FsspecStorage:
         return hash((type(self), self.url))
 
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_opened": {}, "_damaged": set()}
+        return {**self.__dict__, "_opened": {}, "_damaged": set(), "_quiet_until": -math.inf}
 
 
 def _checked_url(url: object, schemes: tuple[str, ...]) -> str:
