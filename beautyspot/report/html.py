@@ -12,16 +12,18 @@ __all__ = ["entries_html", "overview_html", "stats_html", "unread_html"]
 
 _SHOWN = 12
 
-# Variables of JupyterLab and Notebook with fallbacks: the snapshot follows the theme. nbconvert has the same ones.
+# The colour of the text is the host's; everything else is mixed from it, and so can be read on any page.
 _STYLE = """<style>
-.bs-snap{--t:var(--jp-ui-font-color1,#1f2937);--m:var(--jp-ui-font-color2,#6b7280);--l:var(--jp-border-color2,#e5e7eb);
-font:13px/1.5 var(--jp-ui-font-family,system-ui,sans-serif);color:var(--t);max-width:960px;margin:4px 0}
-.bs-snap p{margin:0 0 6px;color:var(--m)}
-.bs-snap p b{color:var(--t);font-size:14px;margin-right:8px}
+.bs-snap{--t:var(--jp-ui-font-color1,currentColor);--m:color-mix(in srgb,var(--t) 70%,transparent);
+--l:color-mix(in srgb,var(--t) 15%,transparent);font:13px/1.5 var(--jp-ui-font-family,system-ui,sans-serif);
+max-width:960px;margin:4px 0;overflow-x:auto}
+.bs-snap p{margin:0 0 6px}
+.bs-snap p:not(:has(b)),.bs-snap p span{color:var(--m)}
+.bs-snap p b{font-size:14px;margin-right:8px}
 .bs-snap table{border-collapse:collapse!important;margin:0 0 10px!important;font-size:12.5px;border:0!important;
-table-layout:auto!important;font-variant-numeric:tabular-nums}
+table-layout:auto!important;font-variant-numeric:tabular-nums;color:inherit!important;white-space:nowrap}
 .bs-snap th,.bs-snap td{text-align:right!important;padding:4px 14px 4px 0!important;border:0!important;
-max-width:none!important;border-bottom:1px solid var(--l)!important;background:none!important;color:var(--t)!important;
+max-width:none!important;border-bottom:1px solid var(--l)!important;background:none!important;color:inherit!important;
 font-weight:400}
 .bs-snap th{color:var(--m)!important;font-weight:500}
 .bs-snap tr{background:none!important}.bs-snap thead{border:0!important}
@@ -65,7 +67,7 @@ def _functions(rows: Sequence[FunctionRow], limit: int = _SHOWN) -> str:
     head = ("Function", "Hits", "Misses", "Hit rate", "Mean time", "Saved", "Entries", "Size")
     body = [
         (
-            f"<code>{_cell(human.clip(row.name, 80))}</code>",
+            f"<code>{_cell(human.clip(row.name, 60))}</code>",
             human.count(row.hits),
             human.count(row.misses),
             human.percent(row.rate),
@@ -106,7 +108,7 @@ def unread_html(title: str, reason: str) -> str:
         >>> "the disk is gone" in unread_html("lab", "the disk is gone")
         True
     """
-    return _wrap(f"<p><b>◆ {_cell(title)}</b>cannot be read now: {_cell(reason)}</p>")
+    return _wrap(f"<p><b>◆ {_cell(title)}</b><span>cannot be read now: {_cell(reason)}</span></p>")
 
 
 def entries_html(rows: Sequence[EntryRow], now: float, *, more: int = 0) -> str:
@@ -156,7 +158,7 @@ def overview_html(view: Overview, *, rows: Sequence[EntryRow] = (), mark: str = 
     if session is not None:
         calls = f"{human.counted(session.hits, 'hit')}, {human.counted(session.misses, 'miss', 'misses')}"
         this = f"<p>This session: {calls}, {human.duration(session.saved)} saved</p>"
-    parts = [f"<p><b>◆ {_cell(view.title)}</b>{_cell(view.db)}{mode}</p>", tiles, this, _limits(view.limits)]
+    parts = [f"<p><b>◆ {_cell(view.title)}</b><span>{_cell(view.db)}{mode}</span></p>", tiles, this, _limits(view.limits)]
     if total.functions:
         parts.append(_functions(total.functions))
     if rows:

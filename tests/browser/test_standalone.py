@@ -299,3 +299,7 @@ def test_another_process_writing_shows_up(serve_ui, fill, page):
     fill({"f": "x", "later": "y"})
     expect(page.locator("dd[data-name=entries]")).to_have_text("2")
     expect(row(page, "later")).to_be_visible()
+    page.get_by_label("Search entries").fill("even")
+    expect(page.locator(".bs-entries tbody tr")).to_have_count(0)
+    fill({"f": "x", "later": "y", "even later": "z"})
+    expect(row(page, "even later")).to_be_visible()

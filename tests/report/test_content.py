@@ -97,7 +97,7 @@ def test_trees_are_bounded():
 
 def test_trees_name_types():
     """Types, fields and labels are readable."""
-    Point = namedtuple("Point", "x y")  # noqa: PYI024
+    Point = namedtuple("Point", "x y")
 
     class Colour(enum.Enum):
         RED = 1

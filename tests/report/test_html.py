@@ -54,6 +54,7 @@ def test_stored_names_and_arguments_are_escaped(shelf):
         "style",
         "p",
         "b",
+        "span",
         "table",
         "thead",
         "tbody",

@@ -406,7 +406,11 @@ function render({ model, el }) {
     header.paint(s, ui, running); tiles.paint(s, totals); functions.paint(s, totals, ui); limits.paint(s, running, passed()); entriesView.paint(s, ui, clock());
   }
   const onState = () => { s = read("state"); received = performance.now(); paint(); };
-  const onRows = () => { if (untouched() && !ui.loading) { ui.page = firstPage(); paint(); } };
+  const onRows = () => {
+    if (ui.loading) return;
+    if (untouched()) { ui.page = firstPage(); paint(); }
+    else if (model.get("beat") != null && !ui.cursors.length) load();   // a server answers at once, a busy kernel would not
+  };
   // A server sends a beat every two seconds; a kernel tells when its end of the line is gone.
   let beat = performance.now();
   const onBeat = () => { beat = performance.now(); };
