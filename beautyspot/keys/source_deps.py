@@ -19,7 +19,7 @@ from beautyspot.keys.source_define import MISSING, cells_of, describe_class, des
 from beautyspot.keys.source_graph import Node, combine, reachable
 from beautyspot.keys.source_members import field_defaults, members_of
 from beautyspot.keys.source_names import ImportUse, Uses
-from beautyspot.keys.source_origin import is_infrastructure, is_user_code, is_user_module, top_level
+from beautyspot.keys.source_origin import binary_digest, is_infrastructure, is_user_code, is_user_module, top_level
 from beautyspot.keys.source_unloaded import find_unloaded
 from beautyspot.keys.source_values import (
     functions_in,
@@ -332,7 +332,7 @@ class Tracer:
         namespace = own[0].__globals__ if own else (vars(module) if module else {})
         cells = {name: cell for method in own for name, cell in cells_of(method).items() if name != "__class__"}
         described = describe_class(cls, namespace, cells)
-        text = described.text if described else "structure"
+        text = described.text if described else binary_digest(cls.__module__) or "structure"
         node.local = combine("class", [short_name(cls.__qualname__), text, *self._fields(cls)])
         self.names.append((lambda _: cls.__bases__, None, cls.__bases__))
         for index, base in enumerate(cls.__bases__):

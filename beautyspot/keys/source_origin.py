@@ -7,11 +7,15 @@ cells, modules next to them, editable installs.
 from __future__ import annotations
 
 import sys
+import weakref
 from functools import cache
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from blake3 import blake3
+
 __all__ = [
+    "binary_digest",
     "distributions",
     "is_infrastructure",
     "is_library_file",
@@ -109,6 +113,34 @@ def is_user_module(name: str) -> bool:
         return not is_library_file(file)
     paths = list(getattr(module, "__path__", ()))
     return not any(is_library_file(path + "/_") for path in paths)
+
+
+_binaries: weakref.WeakKeyDictionary[ModuleType, bytes | None] = weakref.WeakKeyDictionary()
+
+
+def binary_digest(name: str) -> bytes | None:
+    """Return the digest of a user's compiled module as it was when first looked at; None for any other module.
+
+    Its functions have no code that could be seen, so the file stands for all of them.
+    """
+    module = sys.modules.get(name)
+    if not isinstance(module, ModuleType):
+        return None
+    if module not in _binaries:
+        from importlib.machinery import EXTENSION_SUFFIXES
+
+        file = getattr(module, "__file__", None)
+        compiled = isinstance(file, str) and file.endswith(tuple(EXTENSION_SUFFIXES)) and not is_library_file(file)
+        _binaries[module] = _content(file) if compiled else None
+    return _binaries[module]
+
+
+def _content(file: Any) -> bytes | None:
+    try:
+        with open(file, "rb") as opened:  # noqa: PTH123  # any kind of path
+            return blake3(opened.read()).digest()
+    except OSError:
+        return None
 
 
 def is_user_code(obj: object) -> bool:

@@ -10,7 +10,14 @@ from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 from beautyspot.keys.source_graph import Node, combine
-from beautyspot.keys.source_origin import is_user_code, library_name, own_attribute, static_attribute, top_level
+from beautyspot.keys.source_origin import (
+    binary_digest,
+    is_user_code,
+    library_name,
+    own_attribute,
+    static_attribute,
+    top_level,
+)
 
 __all__ = ["enum_members", "functions_in", "is_generated", "is_immutable", "library_node", "parts_of", "underlying"]
 
@@ -255,4 +262,5 @@ def library_node(value: object) -> Node | None:
     if found is None:
         return None
     subject = value if isinstance(value, type) else None
-    return Node("library", found[0], combine("library", found), subject)
+    binary = binary_digest(found[0])
+    return Node("library", found[0], combine("library", found if binary is None else [*found, binary]), subject)

@@ -8,7 +8,9 @@ import itertools
 import json
 import subprocess
 import sys
+import types
 import zipapp
+from importlib.machinery import EXTENSION_SUFFIXES
 
 import pytest
 
@@ -175,3 +177,18 @@ def test_a_class_that_a_reloader_updated_in_place(load):
     module.C.m.__code__ = fresh.C.m.__code__.replace(co_filename=module.__file__)
     module.C.k = [1]
     assert code_identity(module.f).digest() == code_identity(fresh.f).digest() != first
+
+
+def test_a_compiled_module_of_the_user_is_its_file(load, tmp_path, monkeypatch):
+    """Nobody can look into its classes and functions: the file as it was loaded stands for them."""
+    digests = []
+    for version in (b"one", b"one", b"two"):
+        compiled = types.ModuleType("compiled_by_user")
+        compiled.__file__ = str(tmp_path / f"compiled_by_user{EXTENSION_SUFFIXES[0]}")
+        (tmp_path / compiled.__file__).write_bytes(version)
+        compiled.Solver = type("Solver", (), {"__module__": "compiled_by_user"})
+        monkeypatch.setitem(sys.modules, "compiled_by_user", compiled)
+        module = load("import compiled_by_user as c\ndef f(): return c.Solver()")
+        digests.append(code_identity(module.f).digest())
+        assert digests[-1] == code_identity(module.f).digest()
+    assert digests[0] == digests[1] != digests[2]
