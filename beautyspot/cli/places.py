@@ -75,7 +75,7 @@ def _places(paths: Sequence[str]) -> Iterator[tuple[str | Path, bool]]:
         if _is_url(path):
             yield path, True
         elif folder.is_dir() or not paths:
-            found = sorted(folder.glob("*.db"))
+            found = [file for file in sorted(folder.glob("*.db")) if not _is_foreign(file)]
             if not found:
                 raise CommandError(f"there is no database in {path}: give the path of one", 1)
             yield from ((file, False) for file in found)
@@ -107,6 +107,21 @@ def _opened(place: str | Path, *, read_only: bool) -> Iterator[TaskDB]:
             _tidy(db.path)
 
 
+def _is_foreign(file: Path) -> bool:
+    """Whether a file is a database, with tables, and none of them ours. What cannot be told now is told later."""
+    from beautyspot.db.files import uri
+
+    path = str(file.absolute())
+    # Closing a connection that may write removes the log it made, but would also empty a log that was there.
+    mode = "ro" if _log(path).exists() else "rw"
+    try:
+        with contextlib.closing(sqlite3.connect(uri(path, mode=mode), uri=True, timeout=0)) as connection:
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except sqlite3.Error:
+        return False
+    return bool(tables) and "tasks" not in tables
+
+
 def _log(file: str) -> Path:
     return Path(f"{file}-wal")
 
@@ -132,6 +147,8 @@ def _existing(path: str) -> Path:
             raise CommandError(f"{path} is a folder{_listing(found)}", 2)
         if not file.is_file():
             raise CommandError(f"there is no file {path}", 1)
+        if _is_foreign(file):
+            raise CommandError(f"{path} is a database of another program: it holds no table of results", 1)
     except (OSError, ValueError) as error:
         raise CommandError(f"{path} cannot be read: {error}", 1) from error
     return file

@@ -1,8 +1,10 @@
 """Paths, exit codes, and terminals of every kind."""
 
+import contextlib
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +55,26 @@ def test_a_file_that_is_no_database(run, tmp_path):
     code, out, err = run("stats", tmp_path / "a.db")
     assert (code, out) == (1, "")
     assert len(err.splitlines()) == 1
+
+
+def test_a_database_of_another_program(run, cache, tmp_path):
+    """A wrong file is refused, and never gets our tables; in a folder it is passed over."""
+    other = cache.with_name("other.db")
+    with contextlib.closing(sqlite3.connect(other)) as connection:
+        connection.execute("CREATE TABLE photos(name)")
+    before = other.read_bytes()
+    for command in (
+        ["ls", other],
+        ["stats", other],
+        ["show", other, "a"],
+        ["ui", other, "--allow-edit", "--no-browser"],
+    ):
+        code, out, err = run(*command)
+        assert (code, out, len(err.splitlines())) == (1, "", 1)
+        assert "is a database of another program" in err
+    with find_dbs([str(cache.parent)], read_only=True) as dbs:
+        assert [Path(db.label) for db in dbs] == [cache]
+    assert other.read_bytes() == before
 
 
 def test_a_folder_lists_its_databases(run, cache):
