@@ -6,6 +6,9 @@ Rules for every implementation:
 - All methods are safe to call from any thread, and after ``fork`` in the child.
 - `put` is the commit point of a result: once it returns, a killed process loses nothing.
 - Failures are raised as `StoreError`, whose ``__cause__`` is the client library's own error.
+
+Two more methods are used where they exist: ``stamp()``, a token that is another one after every commit of any process
+(small rows stay in memory while it is the same), and ``has_legacy_rows()``, for files of beautyspot 1.x and 2.x.
 """
 
 from __future__ import annotations

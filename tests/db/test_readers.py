@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from beautyspot.db import connections
+from beautyspot.db import SQLiteTaskDB, connections
 from beautyspot.entry import Query
 
 
@@ -154,3 +154,37 @@ def test_no_connection_is_left_open(path, end):
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+
+
+AT_WORK = """
+import itertools, sys, threading
+from beautyspot.db import SQLiteTaskDB
+from beautyspot.entry import Entry, Query
+
+db = SQLiteTaskDB(sys.argv[1])
+begun = threading.Barrier(5)
+
+def work(number):
+    for step in itertools.count():
+        if step == 5:
+            begun.wait()
+        key = f"{number:08x}{step:08x}"
+        lease = db.lease(key)
+        db.put(Entry(cache_key=key, func_name="f", created_at=1.0))
+        assert db.get(key) and db.scan(Query(limit=3))
+        lease.release()
+
+for number in range(4):
+    threading.Thread(target=work, args=(number,), daemon=True).start()
+begun.wait()
+"""
+
+
+def test_program_that_ends_while_threads_work(path):
+    """Daemon threads in the middle of look-ups and saves let the program end, without a crash and without a word."""
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", AT_WORK, path], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    with SQLiteTaskDB(path) as db:
+        assert db.count(Query())[0] >= 20
