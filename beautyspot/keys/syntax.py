@@ -4,6 +4,7 @@ Rules (all of them follow from: equal behaviour that a reader would call "the sa
 
 - Fields are written by name in alphabetical order; fields that are ``None`` or empty are left out, so a field that a
   later Python adds (``type_params``) changes nothing until it is used.
+- A gap in a list is no ``None``: ``{**a}`` is not ``{None: a}``.
 - Positions, ``ctx``, ``kind``, ``type_comment`` and ``type_ignores`` are left out.
 - Docstrings of functions and classes are left out.
 - Adjacent constants inside an f-string are merged and empty ones dropped: the parsers of 3.11 and 3.12 differ there.
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
 _DROPPED = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
+_ABSENT = b"-"  # the key of ``{**a}``, the default of a keyword parameter that has none
 _DEFINITIONS = frozenset({"FunctionDef", "AsyncFunctionDef", "ClassDef"})
 
 
@@ -59,7 +61,7 @@ def canonical_ast(
         elif kind is list:
             out.append(b"[")
             stack.append(b"]")
-            stack.extend(reversed(item))
+            stack.extend([_ABSENT if part is None else part for part in reversed(item)])
         elif not hasattr(item, "_fields"):
             out.append(_text(item) if kind is str else _constant(item))
         elif kind.__name__ == "Constant":
