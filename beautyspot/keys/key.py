@@ -31,6 +31,9 @@ __all__ = ["KeyMaker", "KeyParts", "compile_key"]
 _LARGEST = 2**31 - 1  # what msgpack's reader can take
 
 
+_Make = Callable[[tuple[Any, ...], dict[str, Any]], str]
+
+
 @dataclass(frozen=True, slots=True)
 class KeyParts:
     """A key and what it was made of.
@@ -88,11 +91,10 @@ class KeyMaker:
         self._version = version
         self._options = choice.functions
         self._head = b"beautyspot key" + msgpack.packb([tags.SCHEMA, version, *choice.settings()])
-        self.make: Callable[[tuple[Any, ...], dict[str, Any]], str] = self._compile()
+        self.make: _Make = self._compile(self._code if self._options else self.identity.digest)
 
-    def _compile(self) -> Callable[[tuple[Any, ...], dict[str, Any]], str]:
+    def _compile(self, code: Callable[[], bytes]) -> _Make:
         values, head, pack, refused = self._values, self._head, pack_document, self._refused
-        code = self._code if self._options else self.identity.digest
 
         def make(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
             listed = values(*args, **kwargs)
@@ -108,8 +110,8 @@ class KeyMaker:
 
         return make
 
-    def _code(self) -> bytes:
-        return self.identity.digest() + b"".join([option.digest() for option in self._options])
+    def _code(self, own: bytes | None = None) -> bytes:
+        return (own or self.identity.digest()) + b"".join([option.digest() for option in self._options])
 
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
         """Key of a call.
@@ -127,6 +129,20 @@ class KeyMaker:
             KeyingError: A rule could not be applied.
         """
         return self.make(args, kwargs)
+
+    def unchanged(self, args: tuple[Any, ...], kwargs: dict[str, Any], key: str) -> bool:
+        """Whether a call that ran meanwhile has left everything that its key was made of as it was.
+
+        That the function has loaded the modules that it imports itself is no change.
+
+        Args:
+            args: Positional arguments of the call.
+            kwargs: Keyword arguments of the call.
+            key: Key of the call before it ran.
+        """
+        if self.make(args, kwargs) == key:
+            return True
+        return self._compile(lambda: self._code(self.identity.digest_before_imports()))(args, kwargs) == key
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, object]:
         """Values of all parameters by name, with defaults applied, also of those that are not part of the key.

@@ -69,11 +69,12 @@ class CodeIdentity:
     Made by `code_identity`. Thread-safe: a snapshot is published in one assignment and never changed.
     """
 
-    __slots__ = ("_classes", "_left_out", "_root", "_snapshot")
+    __slots__ = ("_classes", "_left_out", "_root", "_snapshot", "_unloaded")
 
     def __init__(self, root: object, left_out: frozenset[str] = frozenset()) -> None:
         self._root = root
         self._left_out = left_out
+        self._unloaded: frozenset[str] = frozenset()
         self._snapshot: _Snapshot | None = None
         self._classes: tuple[_Snapshot, dict[str, type]] | None = None
 
@@ -141,6 +142,8 @@ class CodeIdentity:
         from beautyspot.keys.source_graph import graph_digest
 
         tracer = Tracer(self._root, self._left_out)
+        if tracer.unloaded:
+            self._unloaded |= tracer.unloaded
         snapshot = _Snapshot()
         snapshot.digest = graph_digest(tracer.root)
         snapshot.functions = tuple(tracer.functions)
@@ -152,6 +155,26 @@ class CodeIdentity:
         snapshot.portable = tracer.portable
         snapshot.reached = frozenset(_active.reached)
         return snapshot
+
+    def digest_before_imports(self) -> bytes:
+        """Digest as if the modules that the code imports itself were still not loaded.
+
+        A function that imports a module on its first call changes its own digest by that. This is the digest to
+        compare with the one of before the call; the text of the module must be the same as then.
+        """
+        if not self._unloaded:
+            return self.digest()
+        from beautyspot.keys.source_deps import Tracer
+        from beautyspot.keys.source_graph import graph_digest
+
+        active = _active
+        outer = active.lowest, active.reached
+        active.roots.append(id(self._root))
+        try:
+            return graph_digest(Tracer(self._root, self._left_out, self._unloaded).root)
+        finally:
+            active.roots.pop()
+            active.lowest, active.reached = outer
 
     def _current(self) -> _Snapshot:
         self.digest()

@@ -50,17 +50,22 @@ class Tracer:
         probes: ``(probe, result)``: what has to be hashed again on every call.
         libraries: Top-level modules of library objects.
         portable: False if a definition had to be taken from bytecode.
+        unloaded: Modules that the code imports itself and that were not loaded.
     """
 
-    def __init__(self, subject: object, left_out: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, subject: object, left_out: frozenset[str] = frozenset(), as_unloaded: frozenset[str] = frozenset()
+    ) -> None:
         self._subject = getattr(subject, "__func__", subject)
         self._left_out = left_out
+        self._as_unloaded = as_unloaded
         self.names: list[tuple[Get, Any, object]] = []
         self.functions: list[tuple[FunctionType, object, object, object]] = []
         self.sizes: list[tuple[Mapping[Any, object], int]] = []
         self.probes: list[tuple[Probe, object]] = []
         self.libraries: set[str] = set()
         self.portable = True
+        self.unloaded: set[str] = set()
         self._nodes: dict[object, Node] = {}
         self._pending: list[Callable[[], None]] = []
         root, _ = self._classify(subject, "code", getattr(subject, "__name__", "callable"), "the function")
@@ -280,7 +285,7 @@ class Tracer:
             self.libraries.add(top_level(full))
             return
         modules: Any = sys.modules
-        if full in modules:
+        if full in modules and full not in self._as_unloaded:
             value, chain = modules[full], use.attributes
             if chain and chain[0] not in vars(value) and f"{full}.{chain[0]}" not in modules:
                 self._unloaded(node, f"{full}.{chain[0]}")
@@ -289,6 +294,7 @@ class Tracer:
         self._unloaded(node, full)
 
     def _unloaded(self, node: Node, name: str) -> None:
+        self.unloaded.add(name)
         self.names.append((sys.modules.__contains__, name, False))
         label = f"source:{name}"
         if any(known == label for known, _ in node.edges):

@@ -14,6 +14,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 
 import pytest
 
+from beautyspot.keys import compile_key
 from beautyspot.keys.source import code_identity
 
 _numbers = itertools.count()
@@ -192,3 +193,26 @@ def test_a_compiled_module_of_the_user_is_its_file(load, tmp_path, monkeypatch):
         digests.append(code_identity(module.f).digest())
         assert digests[-1] == code_identity(module.f).digest()
     assert digests[0] == digests[1] != digests[2]
+
+
+def test_a_module_that_the_call_itself_imports(load, tmp_path, monkeypatch):
+    """Loading it is no change of the inputs; another text of it, or a global that the call changed, is."""
+    monkeypatch.syspath_prepend(tmp_path)
+    lazy = tmp_path / "imported_in_call.py"
+    lazy.write_text("K = 1\ndef h(x): return x + K")
+    module = load("N = [1]\ndef f(x):\n    from imported_in_call import h\n    return h(x), N")
+    keys = compile_key(module.f)
+    before = keys((1,), {})
+    assert keys.unchanged((1,), {}, before)
+    module.f(1)
+    monkeypatch.delitem(sys.modules, "imported_in_call")
+    assert keys((1,), {}) == before
+    module.f(1)
+    assert keys((1,), {}) != before, "loaded code is live code: it could have been changed since"
+    assert keys.unchanged((1,), {}, before)
+    assert not keys.unchanged((2,), {}, before)
+    module.N.append(2)
+    assert not keys.unchanged((1,), {}, before)
+    module.N.pop()
+    lazy.write_text("K = 2\ndef h(x): return x + K")
+    assert not keys.unchanged((1,), {}, before)
