@@ -198,10 +198,10 @@ def test_closed_by_another_thread(opened, entry):
         except Exception as error:
             errors.append(error)
 
-    threads = [threading.Thread(target=ask) for _ in range(3)]
+    threads = [threading.Thread(target=ask) for _ in range(2)]
     for thread in threads:
         thread.start()
-    for number in range(40):
+    for number in range(8):
         opened.close()
         opened.put(entry(number))
     stop.set()
