@@ -48,7 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"beautyspot: {message}", file=sys.stderr)
+    from beautyspot.report import human
+
+    print(f"beautyspot: {human.plain(message, lines=True)}", file=sys.stderr)
     return code
 
 

@@ -144,7 +144,7 @@ def _existing(path: str) -> Path:
     try:
         if file.is_dir():
             found = sorted(file.glob("*.db"))
-            raise CommandError(f"{path} is a folder{_listing(found)}", 2)
+            raise CommandError(f"{file} is a folder{_listing(found)}", 2)
         if not file.is_file():
             raise CommandError(f"there is no file {path}", 1)
         if _is_foreign(file):

@@ -158,7 +158,12 @@ def overview_html(view: Overview, *, rows: Sequence[EntryRow] = (), mark: str = 
     if session is not None:
         calls = f"{human.counted(session.hits, 'hit')}, {human.counted(session.misses, 'miss', 'misses')}"
         this = f"<p>This session: {calls}, {human.duration(session.saved)} saved</p>"
-    parts = [f"<p><b>◆ {_cell(view.title)}</b><span>{_cell(view.db)}{mode}</span></p>", tiles, this, _limits(view.limits)]
+    parts = [
+        f"<p><b>◆ {_cell(view.title)}</b><span>{_cell(view.db)}{mode}</span></p>",
+        tiles,
+        this,
+        _limits(view.limits),
+    ]
     if total.functions:
         parts.append(_functions(total.functions))
     if rows:

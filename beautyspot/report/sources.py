@@ -103,6 +103,14 @@ class Selection:
         """Return the one that is looked at."""
         return self.sources[self.chosen]
 
+    def titles(self) -> list[str]:
+        """Return what to call each: its title, or its whole label where two have the same title."""
+        titles = [source.title for source in self.sources]
+        return [
+            title if titles.count(title) == 1 else source.db.label
+            for title, source in zip(titles, self.sources, strict=True)
+        ]
+
     def choose(self, index: int) -> None:
         """Look at another one.
 

@@ -142,7 +142,7 @@ class View:
             now=self._clock() if self._error else view.made_at,
             closed=False,
             error=self._error,
-            choices=[choice.title for choice in self._selection.sources] if self._selection is not None else [],
+            choices=self._selection.titles() if self._selection is not None else [],
             chosen=self._selection.chosen if self._selection is not None else 0,
         )
         return state

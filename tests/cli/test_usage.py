@@ -57,6 +57,16 @@ def test_a_file_that_is_no_database(run, tmp_path):
     assert len(err.splitlines()) == 1
 
 
+def test_odd_paths_are_told_in_one_line(run):
+    """Empty, too long and hostile paths: one line that a terminal can show."""
+    for path in ("", "x" * 5000, "a\x1b[31mb.db", "nul\0byte"):
+        code, out, err = run("ls", path)
+        assert (code in {1, 2}, out, len(err.splitlines())) == (True, "", 1)
+        assert "\x1b" not in err
+        assert err.startswith("beautyspot: ")
+        assert not err.startswith("beautyspot:  ")
+
+
 def test_a_database_of_another_program(run, cache, tmp_path):
     """A wrong file is refused, and never gets our tables; in a folder it is passed over."""
     other = cache.with_name("other.db")

@@ -229,6 +229,13 @@ def test_one_of_several_sources_is_chosen(tmp_path, busy):
         assert view.refresh()["chosen"] == 1
 
 
+def test_databases_of_one_name_are_told_apart(tmp_path, busy):
+    """Two files of the same name show their paths."""
+    paths = [str(tmp_path / folder / "x.db") for folder in ("a", "b")] + [str(tmp_path / "y.db")]
+    selection = Selection([Source(SQLiteTaskDB(path), None, busy.codec) for path in paths])
+    assert selection.titles() == [paths[0], paths[1], "y.db"]
+
+
 def test_a_source_that_was_never_there(live):
     """A state is whole even if nothing could ever be read."""
     state = View(lambda: None).refresh()
