@@ -15,7 +15,7 @@ from typing import Any
 
 from blake3 import blake3
 
-__all__ = ["DIGEST_SIZE", "LARGE", "Hasher", "content", "digest_bytes", "threads"]
+__all__ = ["DIGEST_SIZE", "LARGE", "Hasher", "content", "digest_bytes"]
 
 DIGEST_SIZE = 24
 """Size in bytes of every digest and key."""
@@ -36,11 +36,6 @@ def _forked() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forked)
-
-
-def threads() -> int:
-    """How many threads may hash, as blake3 takes it."""
-    return _threads
 
 
 class Hasher:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 import stat
+from io import RawIOBase
 from pathlib import Path
 
-from blake3 import blake3
-
 from beautyspot.errors import KeyingError
-from beautyspot.keys.buffers import DIGEST_SIZE, threads
+from beautyspot.keys.buffers import Hasher
 
 __all__ = ["file_content", "file_stat"]
 
-_MAPPED = 1 << 20  # bytes; smaller files are read faster than mapped
+_PIECE = 1 << 22  # bytes read at a time
 
 
-def file_content(path: str | os.PathLike[str]) -> object:
+def file_content(path: str | bytes | os.PathLike[str]) -> object:
     """Stand for a path by what is in the file, wherever it lies and whatever it is called.
 
     Args:
@@ -38,21 +37,30 @@ def file_content(path: str | os.PathLike[str]) -> object:
         False
     """
     try:
-        with open(path, "rb") as file:  # noqa: PTH123  # takes every kind of path
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise KeyingError(f"{os.fspath(path)!r} is no regular file: its content cannot be part of a cache key")
-            hasher = blake3(max_threads=threads())
-            if status.st_size >= _MAPPED:
-                hasher.update_mmap(file.name)
-            else:
-                hasher.update(file.read())
-            return ["file", status.st_size, hasher.digest(DIGEST_SIZE)]
-    except OSError as error:
+        status = os.stat(os.fspath(path))  # noqa: PTH116  # takes every kind of path, but no number of an open file
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for a writer
+            raise KeyingError(f"{os.fspath(path)!r} is no regular file: its content cannot be part of a cache key")
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # as above
+            return ["file", *_size_and_digest(file, status.st_size)]
+    except KeyingError:
+        raise
+    except (OSError, ValueError, TypeError) as error:
         raise _unreadable(path, error) from error
 
 
-def file_stat(path: str | os.PathLike[str]) -> object:
+def _size_and_digest(file: RawIOBase, expected: int) -> tuple[int, bytes]:
+    """Read in pieces: a mapped file that another program cuts short would kill this one."""
+    hasher = Hasher(expected)
+    buffer = bytearray(min(_PIECE, expected + 1))
+    view = memoryview(buffer)
+    size = 0
+    while count := file.readinto(buffer):
+        hasher.update(view[:count])
+        size += count
+    return size, hasher.digest()
+
+
+def file_stat(path: str | bytes | os.PathLike[str]) -> object:
     """Stand for a path by place, size and time of the last change: quick for large files, blind to a faked time.
 
     Args:
@@ -65,13 +73,14 @@ def file_stat(path: str | os.PathLike[str]) -> object:
         KeyingError: There is no such file.
     """
     try:
-        resolved = Path(path).resolve(strict=True)
+        resolved = Path(os.fsdecode(path)).resolve(strict=True)
         status = resolved.stat()
-    except OSError as error:
+    except (OSError, ValueError, TypeError) as error:
         raise _unreadable(path, error) from error
     return ["stat", str(resolved), status.st_size, status.st_mtime_ns]
 
 
-def _unreadable(path: str | os.PathLike[str], error: OSError) -> KeyingError:
-    reason = error.strerror or type(error).__name__
-    return KeyingError(f"file {os.fspath(path)!r} cannot be part of a cache key: {reason}")
+def _unreadable(path: object, error: Exception) -> KeyingError:
+    reason = getattr(error, "strerror", None) or str(error)
+    named = os.fspath(path) if isinstance(path, os.PathLike) else path
+    return KeyingError(f"file {named!r} cannot be part of a cache key: {reason}")

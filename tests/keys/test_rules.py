@@ -27,7 +27,7 @@ def test_content_counts_and_place_does_not(tmp_path):
 
 @pytest.mark.parametrize("size", [0, 1, 1 << 20, (1 << 20) + 1])
 def test_files_of_every_size(tmp_path, size):
-    """Small files are read and large ones mapped, with the same care for every byte."""
+    """Files of one piece and of many are read with the same care for every byte."""
     path = tmp_path / "data"
     path.write_bytes(b"a" * size)
     before = file_content(path)
@@ -61,3 +61,21 @@ def test_a_directory_has_no_content(tmp_path):
     """Only files have content."""
     with pytest.raises(KeyingError, match="cannot be part of a cache key"):
         file_content(tmp_path)
+
+
+def test_every_kind_of_path(tmp_path):
+    """Text, bytes and path objects name one file; what is no path is told as such."""
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"x" * 5_000_000)
+    for rule in (file_content, file_stat):
+        assert rule(path) == rule(str(path)) == rule(os.fsencode(path))
+        for wrong in (None, 1.5, "a\0b", 0):
+            with pytest.raises(KeyingError, match="cannot be part of a cache key"):
+                rule(wrong)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    """Nobody may ever write to it."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(KeyingError, match="no regular file"):
+        file_content(tmp_path / "pipe")
