@@ -37,15 +37,20 @@ def file_content(path: str | bytes | os.PathLike[str]) -> object:
         False
     """
     try:
-        status = os.stat(os.fspath(path))  # noqa: PTH116  # takes every kind of path, but no number of an open file
-        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for a writer
-            raise KeyingError(f"{os.fspath(path)!r} is no regular file: its content cannot be part of a cache key")
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # as above
-            return ["file", *_size_and_digest(file, status.st_size)]
+        size = _size(os.fspath(path))  # no number of an open file: it would be closed here
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # takes every kind of path
+            return ["file", *_size_and_digest(file, size)]
     except KeyingError:
         raise
     except (OSError, ValueError, TypeError) as error:
         raise _unreadable(path, error) from error
+
+
+def _size(path: str | bytes) -> int:
+    status = os.stat(path)  # noqa: PTH116  # as above
+    if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for a writer
+        raise KeyingError(f"{path!r} is no regular file: its content cannot be part of a cache key")
+    return status.st_size
 
 
 def _size_and_digest(file: RawIOBase, expected: int) -> tuple[int, bytes]:

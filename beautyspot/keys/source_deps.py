@@ -332,7 +332,8 @@ class Tracer:
     def _class(self, cls: type, node: Node) -> None:
         members = vars(cls)
         self.sizes.append((members, len(members)))
-        methods = [f for value in members.values() for f in functions_in(value) if not is_generated(f, cls)]
+        found = [underlying(f) or f for value in members.values() for f in functions_in(value)]
+        methods = [f for f in found if isinstance(f, FunctionType) and not is_generated(f, cls)]
         module = sys.modules.get(cls.__module__)
         own = [f for f in methods if f.__module__ in {cls.__module__, None} and is_user_code(f)]
         namespace = own[0].__globals__ if own else (vars(module) if module else {})
