@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 import sys
 import time
 import warnings
@@ -32,6 +33,7 @@ from beautyspot.storage.base import Storage
 __all__ = ["Engine"]
 
 _engines: weakref.WeakSet[Engine] = weakref.WeakSet()
+_DIGESTS = re.compile("[0-9a-f]{16,}")
 
 
 def _unknown() -> None:
@@ -278,7 +280,8 @@ class Engine:
         if self.strict:
             raise error
         own = isinstance(error, CodecError | KeyingError)  # of a value or argument: to be said of each function
-        self.warn(message, category, cause=message if own else f"{key or ''}{error}")
+        # A server that is down is one problem, whatever blob the message names.
+        self.warn(message, category, cause=message if own else f"{key or ''}{_DIGESTS.sub('*', str(error))}")
 
     def not_stored(self, name: str, reason: str, error: Exception) -> str:
         """Warn that a result was not saved (strict: raise) and return the reason."""
@@ -311,10 +314,10 @@ def _frames_to_user() -> int:
     return level
 
 
-def _flush_all() -> None:
+def _close_all() -> None:
     for engine in list(_engines):
         try:
-            engine.flush()
+            engine.close()
         except Exception as error:  # at exit there is no caller left to tell but stderr
             sys.stderr.write(f"beautyspot: {error}\n")
 
@@ -324,6 +327,6 @@ def _fork_all() -> None:
         engine.after_fork()
 
 
-atexit.register(_flush_all)
+atexit.register(_close_all)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_fork_all)

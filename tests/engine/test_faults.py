@@ -160,6 +160,21 @@ def test_a_store_that_is_down_is_mentioned_once(make_spot, runs):
     assert len(caught) == 1
 
 
+def test_a_server_that_is_down_is_mentioned_once(make_spot, runs):
+    """Though each message names another blob."""
+    spot = make_spot()
+
+    def unreachable(chunks):
+        name = b"".join(chunks).hex()[:40].rjust(40, "a")
+        raise StoreError(f"s3://bucket/{name} cannot be written: connection refused")
+
+    spot.storage.put = unreachable
+    marked = spot.mark(save_blob=True)(lambda n: n)
+    with pytest.warns(NotStoredWarning) as caught:
+        assert [marked(n) for n in range(5)] == list(range(5))
+    assert len(caught) == 1
+
+
 def test_strict_raises_for_a_damaged_row(tmp_path, make_spot, double):
     """And names what is wrong."""
     path = tmp_path / "work.db"
