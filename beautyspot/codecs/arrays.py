@@ -17,7 +17,17 @@ from msgpack import ExtType
 from numpy.typing import NDArray
 
 from beautyspot.codecs import tags
-from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused, list_of, refuse_attributes, tagged
+from beautyspot.codecs.state import (
+    DecodeFn,
+    Decoding,
+    EncodeFn,
+    Encoding,
+    Refused,
+    check_plain,
+    list_of,
+    refuse_attributes,
+    tagged,
+)
 from beautyspot.errors import DecodeError
 
 __all__ = ["DECODERS", "decode_dtype", "encode_dtype", "find"]
@@ -101,10 +111,12 @@ def decode_dtype(described: Any, depth: int = 0) -> np.dtype[Any]:
     if depth == _MAX_DTYPE_DEPTH:
         raise DecodeError("stored data has a dtype nested too deeply")
     kind, *rest = list_of(described)
+    check_plain(kind)
     if kind == "fields":
         return _decode_fields(rest, depth)
     if kind == "char":
         byteorder, char = rest
+        check_plain(byteorder, char)
         native: np.dtype[Any] = np.dtype(char)
         return native.newbyteorder(byteorder)
     if kind == "sub":
@@ -121,6 +133,7 @@ def decode_dtype(described: Any, depth: int = 0) -> np.dtype[Any]:
 
 def _decode_fields(rest: list[Any], depth: int) -> np.dtype[Any]:
     kind, names, formats, offsets, titles, itemsize, aligned = rest
+    check_plain(kind, itemsize, aligned, *list_of(names), *list_of(offsets))
     spec: dict[str, Any] = {
         "names": names,
         "formats": [decode_dtype(item, depth + 1) for item in formats],
@@ -171,6 +184,7 @@ def _bytes_of(value: NDArray[Any], order: str) -> memoryview:
 def _decode_array(state: Decoding, data: bytes) -> NDArray[Any]:
     described, shape, order, subclass, content = state.parts(data)
     dtype = decode_dtype(described)
+    check_plain(order, subclass)
     if order not in ("C", "F") or any(type(length) is not int or length < 0 for length in list_of(shape)):
         raise DecodeError("stored data has an array of impossible shape")
     count = math.prod(shape)
@@ -210,9 +224,12 @@ def _encode_masked(state: Encoding, value: Any) -> ExtType:
 
 def _decode_masked(state: Decoding, data: bytes) -> Any:
     values, mask, fill, hard = state.parts(data)
-    if not isinstance(values, np.ndarray) or not (mask is None or getattr(mask, "shape", None) == values.shape):
+    fits = mask is None or (isinstance(mask, np.ndarray) and mask.shape == getattr(values, "shape", None))
+    if not isinstance(values, np.ndarray) or not fits:
         raise DecodeError("stored data has a mask that does not fit its array")
-    restored = np.ma.MaskedArray(values, mask=np.ma.nomask if mask is None else mask, hard_mask=hard, copy=False)
+    if fill is not None and not (isinstance(fill, (np.ndarray, np.generic)) and fill.size == 1):
+        raise DecodeError("stored data has a mask with a value to fill in that is no scalar")
+    restored: Any = np.ma.MaskedArray(values, mask=np.ma.nomask if mask is None else mask, hard_mask=hard, copy=False)
     if fill is not None:
         restored.fill_value = fill
     return restored

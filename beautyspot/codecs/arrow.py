@@ -13,7 +13,7 @@ from msgpack import ExtType
 
 from beautyspot.codecs import tags
 from beautyspot.codecs.arrow_ipc import check_ipc_stream
-from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused
+from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused, check_plain
 from beautyspot.errors import DecodeError
 
 __all__ = ["DECODERS", "find"]
@@ -63,6 +63,7 @@ def _inside(kind: Any) -> list[Any]:
 
 def _opened(state: Decoding, data: bytes) -> Any:
     unresolved, place = state.parts(data)
+    check_plain(unresolved)
     stream = state.take(place)
     check_ipc_stream(stream)
     reader = pa.ipc.open_stream(pa.py_buffer(stream))

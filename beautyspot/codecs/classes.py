@@ -20,7 +20,7 @@ from zlib import crc32
 from msgpack import ExtType
 
 from beautyspot.codecs import tags
-from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused, list_of
+from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused, check_plain, list_of
 from beautyspot.errors import DecodeError
 
 __all__ = ["DECODERS", "find", "is_restorable"]
@@ -134,6 +134,7 @@ def _encode_named_tuple(state: Encoding, value: Any) -> ExtType:
 
 def _decode_named_tuple(state: Decoding, data: bytes) -> Any:
     name, digest, values, *extra = state.parts(data)
+    check_plain(digest)
     cls = _class_called(state, name)
     fields = _named_tuple_fields(cls) if issubclass(cls, tuple) else None
     if fields is None or _digest(fields) != digest or len(list_of(values)) != len(fields):
@@ -194,6 +195,7 @@ def _refuse_fields_elsewhere(value: object, cls: type, fields: tuple[str, ...], 
 
 def _decode_instance(state: Decoding, data: bytes) -> Any:
     name, digest, attributes = state.parts(data)
+    check_plain(digest)
     cls = _class_called(state, name)
     fields = _fields(cls)
     if fields is None or find(cls) is not _encode_instance or _digest(fields) != digest:
@@ -226,6 +228,7 @@ def _encode_model(state: Encoding, value: Any) -> ExtType:
 
 def _decode_model(state: Decoding, data: bytes) -> Any:
     name, digest, attributes, *hidden = state.parts(data)
+    check_plain(digest)
     cls: Any = _class_called(state, name)
     if not all(type(part) in kinds for part, kinds in zip((attributes, *hidden), _MODEL_STATE_TYPES, strict=True)):
         raise DecodeError(f"stored data has a {name} whose state is none of pydantic's")

@@ -13,7 +13,7 @@ from msgpack import ExtType
 from PIL import Image, ImageFile, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
 from beautyspot.codecs import tags
-from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused
+from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused, check_plain
 from beautyspot.errors import DecodeError
 
 __all__ = ["DECODERS", "find"]
@@ -118,6 +118,7 @@ def _build(document: list[Any], pixels: bytes) -> Image.Image:
     format_, mode, size, info, palette, attributes = document
     cls = _class_of(format_)
     width, height = size
+    check_plain(format_, mode, width, height)
     if cls is None or mode not in _BITS or not (0 <= width <= _MAX_SIDE and 0 <= height <= _MAX_SIDE):
         raise DecodeError(f"stored data has an image of format {format_!r} and mode {mode!r}, unknown here")
     if len(pixels) != (width * _BITS[mode] + 7) // 8 * height:

@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from beautyspot.codecs.state import Refused, list_of
+from beautyspot.codecs.state import Refused, check_plain, list_of
 from beautyspot.errors import DecodeError
 
 pd: Any = import_module("pandas")  # untyped: the stubs leave out what pickling pandas' data takes
 
-__all__ = ["build", "describe"]
+__all__ = ["ARRAY_TYPES", "build", "check_range", "describe", "refuse_range"]
+
+_LONG_RANGE = 1 << 24
 
 
 def describe(values: Any, owner: object) -> list[Any]:
@@ -48,6 +50,37 @@ def build(described: Any) -> Any:
     return make(*rest)
 
 
+def check_range(labels: Any, used: int) -> None:
+    """Check labels that pandas will count out: a range takes no room in the data, whatever its length.
+
+    Args:
+        labels: Levels or categories.
+        used: How many values refer to them.
+
+    Raises:
+        DecodeError: They are a range far longer than what refers to it.
+    """
+    if _is_too_long(labels, used):
+        raise DecodeError(f"stored data has a range of {len(labels)} labels for {used} values")
+
+
+def refuse_range(labels: Any, used: int, owner: object) -> None:
+    """Refuse at save what `check_range` would not let through."""
+    if _is_too_long(labels, used):
+        raise Refused(owner, f"it has a range of {len(labels)} labels for {used} values: remove the unused ones")
+
+
+def _is_too_long(labels: Any, used: int) -> bool:
+    return isinstance(labels, pd.RangeIndex) and len(labels) > max(used, _LONG_RANGE)
+
+
+def _check_arrays(*values: object) -> None:
+    """Check data that pandas would otherwise convert: one number with a large exponent becomes all of its digits."""
+    for value in values:
+        if not isinstance(value, (np.ndarray, pd.Index, pd.api.extensions.ExtensionArray)):
+            raise DecodeError(f"stored data has {type(value).__name__} where pandas' arrays belong")
+
+
 def _describe_strings(values: Any) -> list[Any]:
     cells = np.array(values, dtype=object)
     cells[pd.isna(cells)] = None
@@ -65,7 +98,7 @@ def _string_dtype_of(values: Any) -> tuple[str, bool]:
 def _build_strings(storage: str, na: bool, cells: Any) -> Any:
     dtype = pd.StringDtype(storage) if na or storage == "pyarrow_numpy" else pd.StringDtype(storage, na_value=np.nan)
     if isinstance(cells, list):
-        return pd.array(np.array([*cells, None], dtype=object)[:-1], dtype=dtype)
+        return pd.array(np.fromiter(cells, dtype=object, count=len(cells)), dtype=dtype)
     array_type = dtype.construct_array_type()
     try:
         return array_type(cells, dtype=dtype)
@@ -91,14 +124,26 @@ def _build_deltas(values: Any) -> Any:
 
 
 def _build_periods(ordinals: Any, name: str) -> Any:
+    _check_arrays(ordinals)
+    check_plain(name)
     return pd.arrays.PeriodArray(ordinals, dtype=pd.PeriodDtype.construct_from_string(name))
 
 
+def _describe_categories(values: Any) -> list[Any]:
+    refuse_range(values.categories, len(values), values)
+    return ["categories", np.asarray(values.codes), values.categories, values.ordered]
+
+
 def _build_categories(codes: Any, categories: Any, ordered: bool) -> Any:
+    if type(codes) is not np.ndarray or not isinstance(categories, pd.Index):
+        raise DecodeError("stored data has categories that are no index")
+    check_range(categories, len(codes))
+    check_plain(ordered)
     return pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(categories, ordered))
 
 
 def _build_masked(name: str, values: Any, mask: Any) -> Any:
+    _check_arrays(values, mask)
     dtype = _MASKED_DTYPES[name]
     if not isinstance(values, np.ndarray) or values.dtype != dtype.numpy_dtype:
         raise DecodeError("stored data has masked values of another type")
@@ -111,6 +156,8 @@ def _describe_sparse(values: Any) -> list[Any]:
 
 
 def _build_sparse(values: Any, indices: Any, kind: str, length: int, fill: Any) -> Any:
+    _check_arrays(values, indices)
+    check_plain(kind, length)
     index = import_module("pandas._libs.sparse").IntIndex(length, indices, check_integrity=True)
     if index.npoints != len(values):
         raise DecodeError("stored data has sparse values without a place")
@@ -125,6 +172,8 @@ def _build_arrow(chunks: Any) -> Any:
 
 
 def _build_intervals(left: Any, right: Any, closed: str) -> Any:
+    _check_arrays(left, right)
+    check_plain(closed)
     return pd.arrays.IntervalArray.from_arrays(left, right, closed=closed)
 
 
@@ -151,7 +200,7 @@ _DESCRIBE: dict[type, Callable[[Any], list[Any]]] = {
     pd.arrays.DatetimeArray: _describe_dates,
     pd.arrays.TimedeltaArray: lambda values: ["deltas", values._ndarray],  # noqa: SLF001 - as above
     pd.arrays.PeriodArray: lambda values: ["periods", values.asi8, values.dtype.name],
-    pd.Categorical: lambda values: ["categories", np.asarray(values.codes), values.categories, values.ordered],
+    pd.Categorical: _describe_categories,
     pd.arrays.IntegerArray: _describe_masked,
     pd.arrays.FloatingArray: _describe_masked,
     pd.arrays.BooleanArray: _describe_masked,

@@ -17,8 +17,17 @@ import numpy as np
 from msgpack import ExtType
 
 from beautyspot.codecs import pandas_scalars, tags
-from beautyspot.codecs.pandas_arrays import ARRAY_TYPES, build, describe
-from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused, list_of, refuse_attributes
+from beautyspot.codecs.pandas_arrays import ARRAY_TYPES, build, check_range, describe, refuse_range
+from beautyspot.codecs.state import (
+    DecodeFn,
+    Decoding,
+    EncodeFn,
+    Encoding,
+    Refused,
+    check_plain,
+    list_of,
+    refuse_attributes,
+)
 from beautyspot.errors import DecodeError
 
 pd: Any = import_module("pandas")  # untyped: the stubs leave out what pickling pandas' data takes
@@ -64,6 +73,8 @@ def _encode_index(state: Encoding, value: Any) -> ExtType:
         document = [kind, value.name, value.start, value.stop, value.step]
     elif isinstance(value, pd.MultiIndex):
         codes = [np.asarray(codes) for codes in value.codes]
+        for level, places in zip(value.levels, codes, strict=True):
+            refuse_range(level, len(places), value)
         document = [kind, list(value.names), list(value.levels), codes, value.sortorder]
     else:
         freq = value.freq if isinstance(value, _WITH_FREQ) else None
@@ -78,8 +89,12 @@ def _decode_index(state: Decoding, data: bytes) -> Any:
         return pd.RangeIndex(*rest, name=name)
     if cls is pd.MultiIndex:
         levels, codes, sortorder = rest
-        for part in (name, levels, codes):
-            list_of(part)
+        if not all(map(_is_index, list_of(levels))) or not all(type(part) is np.ndarray for part in list_of(codes)):
+            raise DecodeError("stored data has levels of labels that are no indexes")
+        list_of(name)
+        check_plain(sortorder)
+        for level, places in zip(levels, codes, strict=True):
+            check_range(level, len(places))
         return pd.MultiIndex(levels=levels, codes=codes, sortorder=sortorder, names=name, verify_integrity=True)
     described, freq = rest
     values = build(described)

@@ -13,7 +13,8 @@ from msgpack import ExtType
 
 from beautyspot.codecs import tags
 from beautyspot.codecs.pandas_arrays import build, describe
-from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused, tagged
+from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused, check_plain, dict_of, tagged
+from beautyspot.errors import DecodeError
 
 pd: Any = import_module("pandas")  # untyped: the stubs leave out what pickling pandas' data takes
 
@@ -41,6 +42,7 @@ def _encode_timestamp(state: Encoding, value: Any) -> ExtType:
 
 def _decode_timestamp(state: Decoding, data: bytes) -> Any:
     ticks, unit, tz, fold = state.parts(data)
+    check_plain(ticks, unit, fold)
     restored = pd.Timestamp(np.datetime64(ticks, unit))
     if tz is not None:
         return restored.tz_localize("UTC").tz_convert(tz)  # the fold follows from the instant
@@ -53,6 +55,7 @@ def _encode_timedelta(state: Encoding, value: Any) -> ExtType:
 
 def _decode_timedelta(state: Decoding, data: bytes) -> Any:
     ticks, unit = state.parts(data)
+    check_plain(ticks, unit)
     return pd.Timedelta(np.timedelta64(ticks, unit))
 
 
@@ -66,6 +69,7 @@ def _encode_period(state: Encoding, value: Any) -> ExtType:
 
 def _decode_period(state: Decoding, data: bytes) -> Any:
     ordinal, freq = state.parts(data)
+    check_plain(ordinal, freq)
     return pd.Period(ordinal=ordinal, freq=freq)
 
 
@@ -103,6 +107,8 @@ def _decode_offset(state: Decoding, data: bytes) -> Any:
     if len(parts) == 1:
         return pd.tseries.frequencies.to_offset(parts[0])
     n, normalize, kwds = parts
+    if type(n) is not int or not all(isinstance(part, (int, float, np.number)) for part in dict_of(kwds).values()):
+        raise DecodeError("stored data has an offset that is not made of numbers")  # Decimal("1e999999999") is one
     return pd.DateOffset(n, normalize, **kwds)
 
 
@@ -115,6 +121,7 @@ def _encode_dtype(state: Encoding, value: Any) -> ExtType:
 
 def _decode_dtype(state: Decoding, data: bytes) -> Any:
     described = state.parts(data)
+    check_plain(described[0])
     if described[0] == _OPEN_CATEGORIES:
         return pd.CategoricalDtype(None, described[1])
     return build(described).dtype

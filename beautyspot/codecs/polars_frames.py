@@ -15,7 +15,7 @@ from msgpack import ExtType
 
 from beautyspot.codecs import tags
 from beautyspot.codecs.arrow_ipc import check_ipc_file
-from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused, dict_of, list_of
+from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused, check_plain, dict_of, list_of
 from beautyspot.errors import DecodeError
 
 __all__ = ["DECODERS", "find"]
@@ -74,6 +74,7 @@ def _described(state: Encoding, frame: pl.DataFrame, owner: object) -> list[Any]
 
 def _built(state: Decoding, described: list[Any]) -> pl.DataFrame:
     height, objects, place = list_of(described)
+    check_plain(height)
     try:
         frame = _read(state.take(place))
     except BaseException as error:

@@ -64,11 +64,9 @@ def _decode(state: Decoding, data: bytes) -> Any:
 
 def _check_compressed(format_: str, shape: list[int], data: Any, indices: Any, pointers: Any) -> None:
     """Check what SciPy's loops trust. Its own check takes differences, which overflow."""
-    if (
-        min(shape) < 0
-        or any(part.ndim != 1 or part.dtype.kind != "i" for part in (indices, pointers))
-        or not len(pointers)
-    ):
+    if any(type(length) is not int or length < 0 for length in shape):
+        raise DecodeError("stored data has a sparse matrix of impossible shape")
+    if any(part.ndim != 1 or part.dtype.kind != "i" for part in (indices, pointers)) or not len(pointers):
         raise DecodeError("stored data has a sparse matrix with impossible indices")
     minor = shape[0] if format_ == "csc" else shape[-1]
     if format_ == "bsr":

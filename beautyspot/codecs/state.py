@@ -29,6 +29,7 @@ __all__ = [
     "EncodeFn",
     "Encoding",
     "Refused",
+    "check_plain",
     "dict_of",
     "list_of",
     "refuse_attributes",
@@ -48,6 +49,7 @@ _C_STACK_DEPTH = 12
 """`unpackb` keeps 40 KB on the C stack: beyond this depth the slower Unpacker, which lives on the heap, is used."""
 
 _CONTAINERS = frozenset({list, dict})
+_PLAIN = frozenset({str, bytes, int, float, bool, type(None)})
 _DECAYING = frozenset({bytearray, memoryview, ExtType, Timestamp})
 
 
@@ -112,6 +114,17 @@ def dict_of(value: object) -> dict[Any, Any]:
     if type(value) is not dict:
         raise DecodeError(f"stored data has {type(value).__name__} where a dict belongs")
     return value
+
+
+def check_plain(*values: object) -> None:
+    """Check stored data that is to be compared: an index of pandas in its place would compare all of its labels.
+
+    Raises:
+        DecodeError: A value is no text, bytes, number or None.
+    """
+    for value in values:
+        if type(value) not in _PLAIN:
+            raise DecodeError(f"stored data has {type(value).__name__} where a plain value belongs")
 
 
 class Encoding:

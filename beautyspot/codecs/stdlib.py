@@ -22,7 +22,7 @@ from typing import Any
 from msgpack import ExtType
 
 from beautyspot.codecs import tags
-from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused, tagged
+from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused, check_plain, tagged
 from beautyspot.errors import DecodeError
 
 __all__ = ["DECODERS", "find"]
@@ -199,6 +199,7 @@ def _encode_array(state: Encoding, value: array.array[Any]) -> ExtType:
 
 def _decode_array(state: Decoding, data: bytes) -> array.array[Any]:
     typecode, itemsize, place = state.parts(data)
+    check_plain(typecode, itemsize)
     if typecode == "u":
         return array.array("u", place)
     restored: array.array[Any] = array.array(typecode)

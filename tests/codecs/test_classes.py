@@ -79,7 +79,7 @@ class Row(typing.NamedTuple):
     b: str = "b"
 
 
-Pair = namedtuple("Pair", "left right")  # noqa: PYI024 - the older way is the subject
+Pair = namedtuple("Pair", "left right")  # the older way is the subject
 
 
 class Model(pydantic.BaseModel):

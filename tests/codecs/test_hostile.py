@@ -226,6 +226,9 @@ def test_images_with_attributes_of_their_structure():
 
 
 ENDLESS = range(10_000_000)
+LABELS = pd.RangeIndex(10_000_000)
+WIDE = pd.RangeIndex(1 << 25)
+DIGITS = decimal.Decimal("1e100000000")
 LAZY = [
     ENDLESS,
     *([1] * place + [ENDLESS] + [1] * rest for place in range(5) for rest in range(5 - place)),
@@ -241,6 +244,13 @@ LAZY = [
     *([1, {0: ["a", ENDLESS]}, b""], [1, ENDLESS, b""], ["a", 1, {0: ["a", ENDLESS]}, b""]),
     *(["dia_array", [4, 4], [np.ones((1, 4)), ENDLESS]], ["coo_array", [4, 4], [np.ones(1), (ENDLESS, ENDLESS)]]),
     *([None, "P", [1, 1], {}, ["RGB", 1 << 25], {}, b"x"], ["1e100000000", None], 1 << 25),
+    *(["<f8", [1], LABELS, 0, b"x" * 8], ["<f8", [1], "C", LABELS, b"x" * 8], [LABELS, 4, b""], [LABELS, b""]),
+    *([0, ["categories", np.zeros(1, "i1"), WIDE, False]], ["categories", np.zeros(0, "i1"), WIDE, False]),
+    *([2, [None], [WIDE], [np.zeros(1, "i1")], None], [2, [None], [pd.Index([1])], [np.zeros(1, "i1")], LABELS]),
+    *(["Point", LABELS, [1, 2]], [LABELS, {}, b""], [None, "L", [LABELS, 1], {}, None, {}, b"x"]),
+    *([np.ma.array([1]).data, None, DIGITS, False], [DIGITS, False, {"months": 1}], [1, False, {"months": DIGITS}]),
+    *([0, ["sparse", np.ones(1), DIGITS, "block", 5, 0.0]], [0, ["intervals", DIGITS, DIGITS, "left"]]),
+    *([0, ["periods", DIGITS, "D"]], [0, ["masked", "Int64", np.zeros(1, "i8"), DIGITS]]),
 ]
 
 
