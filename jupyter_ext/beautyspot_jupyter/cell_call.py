@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
@@ -24,6 +24,7 @@ from beautyspot_jupyter.cell_result import NotRestorable, Restoration, build, sc
 from beautyspot_jupyter.cells import Cell
 from beautyspot_jupyter.execute import Place, execute, execute_async
 from beautyspot_jupyter.graph import CellLink
+from beautyspot_jupyter.hazards import Hazard
 from beautyspot_jupyter.namespace import library_versions, user_classes
 from beautyspot_jupyter.observation import NotStorable, Observation
 from beautyspot_jupyter.options import CellOptions
@@ -123,14 +124,14 @@ class CellCall:
             CacheMissError: The mode is frozen and there is none.
         """
         mode = "on" if predicting else self.mode
-        self.blocked = self.hazard()
+        self.blocked = self.hazard(self.cell.hazards.found)
         if mode == "off" or self.blocked is not None:
             if mode == "frozen" and self.blocked is not None:
                 raise CacheMissError(self.label, "", self.blocked[0])
             return
         self.key = make_key(self.cell, self.options, self.place.namespace)
-        if self.key.refused is not None:
-            self.blocked = self.key.refused
+        self.blocked = self.key.refused or self.hazard(self.key.reach.hazards)
+        if self.blocked is not None:
             if mode == "frozen":
                 raise CacheMissError(self.label, "", self.blocked[0])
             return
@@ -145,9 +146,9 @@ class CellCall:
         """What discovered dependencies are compared with."""
         return Surroundings(self.place.namespace, self.cell.names.chains, self.notebook.generators.digests())
 
-    def hazard(self) -> tuple[str, str] | None:
-        """Why the text cannot be cached, and what to do."""
-        for hazard in self.cell.hazards.found:
+    def hazard(self, found: Iterable[Hazard]) -> tuple[str, str] | None:
+        """Why the cell cannot be cached, and what to do."""
+        for hazard in found:
             if hazard.root and hazard.root in self.place.namespace and not hazard.effect:
                 continue  # another thing of this name: it is hashed like every other read
             if hazard.effect and self.options.allow_effects:

@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 from blake3 import blake3
 
 from beautyspot.errors import KeyingError
 from beautyspot.keys.canonical import digest, encode
-from beautyspot.keys.source_origin import is_user_module
+from beautyspot.keys.source_origin import is_user_code, is_user_module
+from beautyspot_jupyter import settings
 from beautyspot_jupyter.cells import Cell
 from beautyspot_jupyter.files import expand
+from beautyspot_jupyter.graph import Tangled, sharing
+from beautyspot_jupyter.hazards import identifiers
 from beautyspot_jupyter.namespace import Reads, components_of, imports_digest, read_all
 from beautyspot_jupyter.options import CellOptions
+from beautyspot_jupyter.reach import Reach, attributes_digest, reach
 
 __all__ = ["BASE", "CellKey", "make_key", "record_suffix"]
 
@@ -37,6 +43,8 @@ class CellKey:
         parts: Digests by part of the key, for explanations.
         reads: Digests and values of the names that the key depends on.
         soft: Names that a record may depend on.
+        reach: What functions do that the cell can call.
+        attributes: Digest of the attributes of these functions.
         imports: Digest of the code behind the cell's imports.
         refused: Why there is no key, and what to do.
     """
@@ -45,6 +53,8 @@ class CellKey:
     parts: dict[str, str] = field(default_factory=dict)
     reads: Reads = field(default_factory=Reads)
     soft: frozenset[str] = frozenset()
+    reach: Reach = field(default_factory=Reach)
+    attributes: str | None = None
     imports: str | None = None
     refused: tuple[str, str] | None = None
 
@@ -64,22 +74,86 @@ def make_key(cell: Cell, options: CellOptions, namespace: dict[str, Any]) -> Cel
     hard, soft = _wanted(cell, options, namespace)
     key = CellKey(soft=frozenset(soft))
     key.reads = read_all(hard, cell.names.chains, namespace)
+    _preload(cell, namespace)
+    key.reach = reach(_roots(cell, key, namespace), namespace)
+    words = _words(cell, key, namespace) - set(options.ignore) if options.reads is None else set()
+    if words - hard and key.reads.refused is None:
+        key.reads = read_all(hard | words, cell.names.chains, namespace)
     if key.reads.refused is not None:
         key.refused = _refusal(*key.reads.refused)
         return key
-    _preload(cell, namespace)
+    subject = "an imported module"
     try:
         key.imports = imports_digest(import_statements(cell.tree), cell.names.chains, namespace)
+        subject = "a function"
+        key.attributes = attributes_digest(key.reach.functions)
+        key.parts = dict(_parts(cell, key, namespace))
     except KeyingError as error:
-        key.refused = _refusal("an imported module", error)
+        key.refused = _refusal(subject, error)
         return key
-    key.parts = {"cell": cell.code}
-    key.parts.update({f"read:{name}": found for name, found in key.reads.digests.items()})
-    if key.imports is not None:
-        key.parts["imports"] = key.imports
+    except Tangled as error:
+        key.refused = str(error), "--reads or --ignore leave it out"
+        return key
     key.parts.update(_option_parts(options))
     key.base = blake3(encode(sorted(key.parts.items()))).hexdigest()[:BASE]
     return key
+
+
+def _parts(cell: Cell, key: CellKey, namespace: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "cell", cell.code
+    for name, found in key.reads.digests.items():
+        yield f"read:{name}", found
+    if key.imports is not None:
+        yield "imports", key.imports
+    if key.attributes is not None:
+        yield "functions", key.attributes
+    for name in cell.names.needed:
+        yield f"exists:{name}", str(name in namespace)
+    for name, value in key.reach.foreign.items():
+        yield f"outside:{name}", digest(value, name).hex()
+    shared = sharing(key.reads.values)
+    if shared:
+        yield "sharing", digest(shared).hex()
+    for name, deviation in settings.deviations().items():
+        yield f"setting:{name}", digest(deviation).hex()
+
+
+def _roots(cell: Cell, key: CellKey, namespace: dict[str, Any]) -> Iterator[object]:
+    """Objects through which the cell can call functions."""
+    used = {**key.reads.values, **{name: namespace[name] for name in key.soft if name in namespace}}
+    for node in import_statements(cell.tree):
+        for alias in node.names:
+            name = alias.asname or alias.name.partition(".")[0]
+            if isinstance(node, ast.ImportFrom):
+                used[name] = getattr(sys.modules.get(node.module or ""), alias.name, None)
+            else:
+                used[name] = sys.modules.get(alias.name if alias.asname else name)
+    for name, value in used.items():
+        if not isinstance(value, ModuleType):
+            yield value
+        elif is_user_code(value):
+            for chain in cell.names.chains.get(name, ()):
+                yield _followed(value, chain)
+
+
+def _followed(value: object, chain: tuple[str, ...]) -> object:
+    for step in chain:
+        if not isinstance(value, ModuleType):
+            break
+        value = vars(value).get(step)
+    return list(vars(value).values()) if isinstance(value, ModuleType) else value
+
+
+def _words(cell: Cell, key: CellKey, namespace: dict[str, Any]) -> set[str]:
+    """Names that a library may look up in the namespace, because they stand in a text that it is given."""
+    texts: set[str] = set()
+    for name in cell.hazards.texts if not key.reach.texts else key.reads.values:
+        value = namespace.get(name)
+        texts.update(item for item in (value if isinstance(value, (list, tuple)) else [value]) if isinstance(item, str))
+    if key.reach.texts:
+        texts |= cell.hazards.paths  # all text of the cell: it may be handed to such a function
+    found = key.reach.words | {word for text in texts for word in identifiers(text)}
+    return {word for word in found if word in namespace and word not in cell.names.definite}
 
 
 def _wanted(cell: Cell, options: CellOptions, namespace: dict[str, Any]) -> tuple[set[str], set[str]]:
@@ -99,7 +173,8 @@ def _refusal(name: str, error: KeyingError) -> tuple[str, str]:
     return f"{place} ({kind}) can't be hashed" if kind else str(error), remedy
 
 
-def import_statements(tree: ast.Module) -> Iterable[ast.stmt]:
+def import_statements(tree: ast.Module) -> list[ast.Import | ast.ImportFrom]:
+    """All import statements of a cell, those inside functions too."""
     return [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
 
 

@@ -223,7 +223,8 @@ def unstorable(names: Mapping[str, object], problem_of: Callable[[object], str |
         if problem is not None and name != RESULT:
             kept = [other for other in names if other != name and not other.startswith("<")]
             kept = [other for other in kept if problem_of(names[other]) is None]
-            return NotStorable(f"{name}{problem} can't be stored", f"--writes={','.join(kept)} stores the rest")
+            remedy = f"--writes={','.join(kept)} stores the rest" if kept else "make it in a cell of its own"
+            return NotStorable(f"{name}{problem} can't be stored", remedy)
     return None
 
 

@@ -14,7 +14,7 @@ from blake3 import blake3
 from beautyspot.keys.source import canonical_ast
 from beautyspot_jupyter.definitions import Definitions, find_definitions
 from beautyspot_jupyter.hazards import Hazards, find_hazards, magic_call
-from beautyspot_jupyter.names import Names, find_names
+from beautyspot_jupyter.names import Names, bound_names, find_names
 
 __all__ = ["FUTURE_FLAGS", "Cell", "analyse"]
 
@@ -157,6 +157,8 @@ class _Unfolded(ast.NodeTransformer):
             body = ast.parse(_transformed(code.strip() if magic[0] == "run_line_magic" else code)).body
         except SyntaxError:  # options such as ``%prun -s cumtime f()``: no Python, and the magic stays a hazard
             return None
+        if texts[0] == "timeit" and any(True for _ in bound_names(body)):
+            return None  # what it binds are variables of the timing function, not of the notebook
         for statement in body:
             for part in ast.walk(statement):
                 ast.copy_location(part, node)

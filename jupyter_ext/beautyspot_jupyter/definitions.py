@@ -96,6 +96,8 @@ def changed_since(
         return True
     for node in statements:
         if isinstance(node, _DEFS) and node.name == name and isinstance(value, FunctionType):
+            if not node.decorator_list and any(not key.startswith("__") for key in vars(value)):
+                return True
             live = (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values())
             written = (*node.args.defaults, *(default for default in node.args.kw_defaults if default is not None))
             return len(live) == len(written) and any(map(_differs, written, live))

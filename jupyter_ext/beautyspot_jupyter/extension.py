@@ -30,7 +30,7 @@ class Notebook:
         chosen: The Spot of ``%spot use``.
         raw_cell: Text of the cell that runs, as it was sent.
         generators: The global random number generators.
-        effectful: Base keys of cells that changed settings in this session, and which.
+        effectful: Digests of the text of cells that changed settings in this session, and which.
         last_key: Key of the last cell that was looked up or stored.
     """
 

@@ -22,12 +22,15 @@ from typing import Any, Self
 from blake3 import blake3
 
 from beautyspot.keys.source_origin import is_library_file
+from beautyspot_jupyter import asked
+from beautyspot_jupyter.asked import Asked
 
 __all__ = ["Dependency", "Watch", "file_state", "holds"]
 
 Dependency = list[str]
 """``[kind, name, state]``: ``["read", path, digest]``, ``["written", path, digest]``, ``["listing", path, digest]``,
-``["folder", path, ""]``; other modules add ``["name", variable, digest]`` and ``["random", generator, digest]``."""
+``["folder", path, ""]`` and those of `asked`. Other modules add ``["name", variable, digest]`` and
+``["random", generator, digest]``."""
 
 _GONE = "gone"
 _CHUNK = 1 << 20
@@ -56,6 +59,7 @@ class Watch:
     effects: dict[str, None] = field(default_factory=dict)
     started_in: str = ""
     others: frozenset[int] = frozenset()
+    asked: Asked | None = None
 
     def __enter__(self) -> Self:
         if not _installed.is_set():
@@ -65,9 +69,13 @@ class Watch:
         self.started_in = os.getcwd()
         self.others = frozenset(thread.ident or 0 for thread in threading.enumerate()) - {here}
         _active.append(self)
+        self.asked = Asked(self._ignored)
+        self.asked.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self.asked is not None:
+            self.asked.__exit__()
         _active.remove(self)
 
     def mention(self, texts: Iterable[object]) -> None:
@@ -101,6 +109,8 @@ class Watch:
         found += [["written", path, file_state(path)] for path in self.written if os.path.exists(path)]
         found += [["listing", path, state] for path, state in self.listed.items() if not self._made_inside(path)]
         found += [["folder", path, ""] for path in self.folders if os.path.isdir(path)]
+        if self.asked is not None:
+            found += self.asked.dependencies({path for _, path, _ in found})
         return found
 
     def _made_inside(self, folder: str) -> bool:
@@ -289,6 +299,8 @@ def holds(dependency: Dependency) -> bool:
 def state_of(dependency: Dependency) -> str:
     """The present state of what a dependency names."""
     kind, path, _ = dependency
+    if kind in asked.KINDS:
+        return asked.state_of(kind, path)
     if kind in {"read", "written"}:
         return file_state(path)
     return _listing(path) if kind == "listing" else str(os.path.isdir(path))

@@ -19,7 +19,7 @@ from typing import Any
 from beautyspot.keys.source_origin import is_infrastructure
 from beautyspot.keys.source_values import is_immutable
 
-__all__ = ["CellLink", "InputMap", "Packed", "Tangled", "map_inputs", "mutable_parts", "pack", "unpack"]
+__all__ = ["CellLink", "InputMap", "Packed", "Tangled", "map_inputs", "mutable_parts", "pack", "sharing", "unpack"]
 
 NODE_LIMIT = 2_000_000
 _CONTAINERS = frozenset({list, tuple, deque, dict, set, frozenset})
@@ -64,6 +64,7 @@ class InputMap:
     paths: dict[int, tuple[str, tuple[Any, ...]]] = field(default_factory=dict)
     opaque: dict[int, str] = field(default_factory=dict)  # objects inside instances: they cannot be linked to
     kept: list[object] = field(default_factory=list)
+    shared: list[tuple[int, int]] = field(default_factory=list)  # numbers of objects that are met twice, and when
 
 
 @dataclass(slots=True)
@@ -153,12 +154,18 @@ def map_inputs(inputs: Mapping[str, object]) -> InputMap:
     stack: list[tuple[object, str, tuple[Any, ...], bool]] = [
         (v, n, (), False) for n, v in reversed(list(inputs.items()))
     ]
+    numbers: dict[int, int] = {}
     steps = 0
     while stack:
         value, name, path, hidden = stack.pop()
-        if _is_leaf(value) or id(value) in found.paths or id(value) in found.opaque:
+        if _is_leaf(value):
             continue
         steps += 1
+        if id(value) in numbers:
+            if _is_mutable(value):
+                found.shared.append((numbers[id(value)], steps))
+            continue
+        numbers[id(value)] = steps
         if steps > NODE_LIMIT:
             raise Tangled(f"{name} holds too many objects to follow")
         found.kept.append(value)
@@ -172,6 +179,27 @@ def map_inputs(inputs: Mapping[str, object]) -> InputMap:
             children += [(item, name, path, True) for item in _hidden_children(value)]
         stack.extend(reversed(children))
     return found
+
+
+def sharing(inputs: Mapping[str, object]) -> list[tuple[int, int]]:
+    """Say which mutable objects inside the inputs are the same, and which arrays lie in the same memory.
+
+    ``[[0]] * 2`` and ``[[0], [0]]`` are equal until something is assigned to a part of them.
+
+    Raises:
+        Tangled: There are too many objects to follow.
+    """
+    found = map_inputs(inputs)
+    numpy = sys.modules.get("numpy")
+    bases: dict[int, int] = {}
+    if numpy is not None:
+        for number, value in enumerate(found.kept):
+            if (
+                isinstance(value, numpy.ndarray)
+                and (first := bases.setdefault(id(_base(value, numpy)), number)) != number
+            ):
+                found.shared.append((-1 - first, number))
+    return found.shared
 
 
 def mutable_parts(value: object) -> set[int]:

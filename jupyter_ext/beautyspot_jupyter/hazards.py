@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-__all__ = ["Hazard", "Hazards", "find_hazards"]
+__all__ = ["TEXT_READERS", "Hazard", "Hazards", "find_hazards", "identifiers"]
 
 _BLIND = {
     "eval": "eval() may read any name",
@@ -19,6 +19,7 @@ _BLIND = {
     "locals": "locals() gives access to every name",
     "__import__": "__import__() loads code that is not known beforehand",
 }
+_NAME_READS = "name what it reads with --reads"
 _ASKS = {"input": "it asks for input", "getpass": "it asks for input", "breakpoint": "it stops in the debugger"}
 _SETTINGS = {
     "set_option": "it changes options of pandas",
@@ -36,7 +37,7 @@ _SETTINGS = {
 _PLOTTING = {("rcParams", "update"), ("style", "use"), ("matplotlib", "use"), ("mpl", "use"), ("plt", "switch_backend")}
 _PROCESSES = {("os", "system"), ("os", "popen"), ("subprocess", "run"), ("subprocess", "Popen"), ("subprocess", "call"),
               ("subprocess", "check_call"), ("subprocess", "check_output")}  # fmt: skip
-_TEXT_READERS = frozenset({"query", "eval", "sql", "execute"})
+TEXT_READERS = frozenset({"query", "eval", "sql", "execute"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +64,13 @@ class Hazards:
     Attributes:
         found: The hazards in order of appearance.
         words: Names inside texts that libraries look up in the namespace (``df.query("a > @limit")``, SQL).
+        texts: Names whose values may be, or hold, such texts.
         paths: String constants, any of which may name a file.
     """
 
     found: list[Hazard] = field(default_factory=list)
     words: set[str] = field(default_factory=set)
+    texts: set[str] = field(default_factory=set)
     paths: set[str] = field(default_factory=set)
 
 
@@ -79,6 +82,7 @@ def find_hazards(tree: ast.Module) -> Hazards:
         ['eval() may read any name']
     """
     result = Hazards()
+    called = {id(node.func.value.func) for node in ast.walk(tree) if magic_call(node) is not None}  # type: ignore[attr-defined]
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             result.found.extend(_of_call(node))
@@ -87,10 +91,21 @@ def find_hazards(tree: ast.Module) -> Hazards:
             result.paths.add(node.value)
         elif isinstance(node, (ast.Attribute, ast.Subscript)) and isinstance(node.ctx, (ast.Store, ast.Del)):
             result.found.extend(_of_target(node))
-        elif isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
-            result.found.append(Hazard(f"from {node.module} import * binds names that are not known beforehand",
-                                       "import the names", effect=False))  # fmt: skip
+        elif isinstance(node, ast.Name) and node.id == "get_ipython" and id(node) not in called:
+            result.found.append(Hazard("get_ipython() gives access to every name", _NAME_READS, effect=False))
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            result.found.extend(_of_import(node))
+        if isinstance(node, ast.Attribute) and _chain(node)[:2] == ("sys", "modules"):
+            result.found.append(Hazard("sys.modules gives access to every name", _NAME_READS, effect=False))
     return result
+
+
+def _of_import(node: ast.Import | ast.ImportFrom) -> Iterator[Hazard]:
+    if "__main__" in (getattr(node, "module", ""), *(alias.name for alias in node.names)):
+        yield Hazard("the module __main__ gives access to every name", _NAME_READS, effect=False)
+    if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
+        text = f"from {node.module} import * binds names that are not known beforehand"
+        yield Hazard(text, "import the names", effect=False)
 
 
 def magic_call(node: ast.AST) -> tuple[str, list[ast.expr]] | None:
@@ -132,9 +147,9 @@ def _of_call(node: ast.Call) -> Iterator[Hazard]:
 
 def _of_builtin(name: str, node: ast.Call) -> Iterator[Hazard]:
     if name in _BLIND:
-        yield Hazard(_BLIND[name], "name what it reads with --reads", effect=False, root=name)
+        yield Hazard(_BLIND[name], _NAME_READS, effect=False, root=name)
     elif name in {"vars", "dir"} and not node.args:
-        yield Hazard(f"{name}() looks at every name", "name what it reads with --reads", effect=False, root=name)
+        yield Hazard(f"{name}() looks at every name", _NAME_READS, effect=False, root=name)
     elif name in _ASKS:
         yield Hazard(_ASKS[name], "ask in a cell of its own", effect=True, root=name)
 
@@ -169,15 +184,18 @@ def _of_magic(method: str, args: list[ast.expr]) -> Iterator[Hazard]:
 
 def _texts_of_call(node: ast.Call, result: Hazards) -> None:
     """``df.query``, ``pd.eval``, ``duckdb.sql``: names stand in a text, and the library looks into the namespace."""
-    if not (isinstance(node.func, ast.Attribute) and node.func.attr in _TEXT_READERS):
+    if not (isinstance(node.func, ast.Attribute) and node.func.attr in TEXT_READERS):
         return
     for part in (*node.args, *(keyword.value for keyword in node.keywords)):
         for inner in ast.walk(part):
             if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
-                result.words.update(_identifiers(inner.value))
+                result.words.update(identifiers(inner.value))
+            elif isinstance(inner, ast.Name):
+                result.texts.add(inner.id)
 
 
-def _identifiers(text: str) -> Iterator[str]:
+def identifiers(text: str) -> Iterator[str]:
+    """Yield the identifiers inside a text."""
     word = ""
     for char in text + " ":
         if (word + char).isidentifier():

@@ -13,6 +13,7 @@ Functions count when they can first be called: ``def main(): helper()`` followed
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -35,9 +36,10 @@ class Names:
     Attributes:
         hard: Names that the key depends on.
         soft: Names that a record may depend on.
-        bound: Names that the text binds somewhere at its top level.
+        bound: Names that the text binds somewhere at its top level, or that a function declares ``global``.
         definite: Names that every run that ends well has bound at its end.
         deleted: Names that a ``del`` statement names.
+        needed: Those of them that must be there before.
         chains: Attribute chains by name, without the name; ``()`` where the object itself is used.
         attributes_set: Chains whose last attribute is assigned or deleted: ``("np", "random", "x")``.
         star: Whether there is a star import.
@@ -48,6 +50,7 @@ class Names:
     bound: set[str] = field(default_factory=set)
     definite: set[str] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
+    needed: set[str] = field(default_factory=set)
     chains: dict[str, set[tuple[str, ...]]] = field(default_factory=dict)
     attributes_set: set[tuple[str, ...]] = field(default_factory=set)
     star: bool = False
@@ -105,7 +108,8 @@ class _Flow:
     """One pass in the order of execution. `assigned` holds what is bound on every path to here."""
 
     def __init__(self, tree: ast.Module, lazy_annotations: bool) -> None:
-        self.names = Names(bound=set(bound_names(tree.body)))
+        declared = (name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names)
+        self.names = Names(bound={*bound_names(tree.body), *declared})
         self.lazy_annotations = lazy_annotations
         self.assigned: set[str] = set()
         self.maybe: set[str] = set()
@@ -173,6 +177,8 @@ class _Flow:
         for target in node.targets:
             if isinstance(target, ast.Name):
                 self.names.deleted.add(target.id)
+                if target.id not in self.assigned:
+                    self.names.needed.add(target.id)
                 self.assigned.discard(target.id)
             else:
                 self.expression(target)
@@ -399,7 +405,7 @@ class _Flow:
         self.names.chains.setdefault(name, set()).add(chain[1:])
         if name in self.assigned:
             return
-        if name in self.maybe and not self.guarded:
+        if name in self.maybe and not self.guarded and not hasattr(builtins, name):
             self.names.soft.add(name)
         else:
             self.names.hard.add(name)

@@ -17,6 +17,7 @@ from beautyspot_jupyter.files import Watch
 from beautyspot_jupyter.graph import InputMap, Tangled, map_inputs
 from beautyspot_jupyter.namespace import Reads, digest_name, imports_digest, is_hidden, is_steady, read_all
 from beautyspot_jupyter.options import CellOptions
+from beautyspot_jupyter.reach import attributes_digest
 from beautyspot_jupyter.rng import Generators
 
 __all__ = ["Changes", "Observation"]
@@ -59,7 +60,7 @@ class Observation:
         generators: The random number generators.
         namespace: The variables.
         private: Places of the cache itself, which are no dependencies.
-        effectful: Base keys of cells that changed settings in this session, and which.
+        effectful: Digests of the text of cells that changed settings in this session, and which.
     """
 
     def __init__(self, shell: Any, cell: Cell, key: CellKey, options: CellOptions, **surroundings: Any) -> None:
@@ -77,7 +78,7 @@ class Observation:
     def __enter__(self) -> Self:
         cell, namespace = self.cell, self.namespace
         self.before = dict(namespace)
-        maybe = {name for name in cell.names.bound - cell.names.definite if name in namespace}
+        maybe = {name for name in self.bound - cell.names.definite if name in namespace}
         doubtful = (maybe | (self.key.soft & namespace.keys())) - set(self.options.ignore)
         self.doubtful = Reads()
         for name in doubtful - self.key.reads.digests.keys():
@@ -108,6 +109,11 @@ class Observation:
             if self.options.files:
                 self.watch.__exit__(kind, error, trace)
 
+    @property
+    def bound(self) -> set[str]:
+        """Names that the cell, or a function that it calls, may bind."""
+        return self.cell.names.bound | self.key.reach.stores
+
     def check_effects(self) -> None:
         """Look for changes outside the namespace.
 
@@ -121,9 +127,11 @@ class Observation:
         for effect in self.watch.effects:
             raise NotStorable(effect, "--allow-effects if running it once is enough")
         for name in settings.changed(self.settings, settings.snapshot()):
-            self.effectful[self.key.base] = name
-        if self.key.base in self.effectful:  # a second run would set the same again and seem to change nothing
-            raise NotStorable(f"it changes {self.effectful[self.key.base]}", "move it to its own cell")
+            self.effectful[self.cell.code] = name
+        if self.cell.code in self.effectful:  # a second run would set the same again and seem to change nothing
+            raise NotStorable(f"it changes {self.effectful[self.cell.code]}", "move it to its own cell")
+        if attributes_digest(self.key.reach.functions) != self.key.attributes:
+            raise NotStorable("it sets an attribute of a function", "use a variable")
         for chain in sorted(self.cell.names.attributes_set):
             if self._is_module(chain[:-1]):
                 raise NotStorable(f"it assigns {'.'.join(chain)}", "move it to its own cell")
@@ -183,7 +191,7 @@ class Observation:
     def _doubts(self, found: Changes) -> None:
         """Names that the cell may have bound or read: where that cannot be told, the old value is a condition."""
         names = self.cell.names
-        candidates = ((names.bound - names.definite) | self.key.soft) & self.before.keys()
+        candidates = ((self.bound - names.definite) | self.key.soft) & self.before.keys()
         for name in sorted(candidates - self.key.reads.digests.keys() - set(self.options.ignore)):
             unchanged = self.namespace.get(name, self) is self.before[name]
             if not (unchanged or name in self.key.soft) or is_infrastructure(self.before[name]):

@@ -49,15 +49,16 @@ def explain_miss(db: Any, label: str | None, components: Mapping[str, str], brok
 
 def _broken(dependency: Dependency) -> str:
     kind, name, _ = dependency
-    if kind == "expired":
-        return "the stored result has expired"
-    if kind == "random":
-        return f"the state of {name} changed"
-    if kind == "name":
-        return f"{name} changed"
+    phrases = {
+        "expired": "the stored result has expired",
+        "random": f"the state of {name} changed",
+        "name": f"{name} changed",
+        "env": f"${name} changed",
+        "cwd": "the working directory changed",
+    }
     if kind == "folder":
         return f"the folder {changed_name(dependency)} is gone"
-    return f"{changed_name(dependency)} changed"
+    return phrases.get(kind) or f"{changed_name(dependency)} changed"
 
 
 def differences(now: Mapping[str, str], then: Mapping[str, str]) -> list[str]:
@@ -98,6 +99,11 @@ def _readable(kind: str, name: str, now: str, then: str | None) -> str:
         "code": f"{name}()",
         "file": name,
         "global": name,
+        "setting": name,
+        "exists": f"whether {name} is there",
+        "sharing": "which variables share an object",
+        "functions": "an attribute of a function",
+        "outside": name,
         "imports": "an imported module",
         "options": "an option",
         "version": "the version",

@@ -1,13 +1,16 @@
-"""Showing stored output again: same order, same bundles, fresh display ids."""
+"""Showing stored output again: same order, same bundles, fresh display ids where IPython had chosen them."""
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable
 from typing import Any
 from uuid import uuid4
 
 __all__ = ["replay"]
+
+_CHOSEN_BY_IPYTHON = re.compile(r"[0-9a-f]{32}")
 
 
 def replay(shell: Any, items: Iterable[list[Any]], result: tuple[object] | None) -> dict[str, str]:
@@ -30,7 +33,7 @@ def replay(shell: Any, items: Iterable[list[Any]], result: tuple[object] | None)
             stream.flush()
         elif kind == "display":
             data, metadata, display_id = rest
-            transient = {} if display_id is None else {"display_id": ids.setdefault(display_id, uuid4().hex)}
+            transient = {} if display_id is None else {"display_id": ids.setdefault(display_id, _fresh(display_id))}
             shell.display_pub.publish(data, metadata, transient=transient)
         elif kind == "result":
             _show_result(shell, rest[0], rest[1], result)
@@ -38,6 +41,11 @@ def replay(shell: Any, items: Iterable[list[Any]], result: tuple[object] | None)
     if result is not None and not shown:
         _keep_result(shell.displayhook, result[0])
     return ids
+
+
+def _fresh(display_id: str) -> str:
+    """Another id, unless the user chose this one: then other cells may update the output by its name."""
+    return uuid4().hex if _CHOSEN_BY_IPYTHON.fullmatch(display_id) else display_id
 
 
 def _show_result(shell: Any, data: dict[str, Any], metadata: dict[str, Any], result: tuple[object] | None) -> None:

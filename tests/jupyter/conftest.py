@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import importlib
 import re
+import shutil
 import sys
 from dataclasses import dataclass, field
 from io import StringIO
@@ -11,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from IPython.core import async_helpers
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
@@ -44,14 +48,40 @@ class Lab:
     shells: list[InteractiveShell] = field(default_factory=list)
     ticks: int = 0
 
+    def empty_folder(self) -> None:
+        """Remove the files that cells made."""
+        for path in self.folder.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def forget_modules(self) -> None:
+        """Unload the modules that lie in the folder."""
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            if file and Path(file).is_relative_to(self.folder):
+                del sys.modules[name]
+        importlib.invalidate_caches()
+
+    def end(self) -> None:
+        """Throw the shell away with all that it holds on to."""
+        if self.shells:
+            shell = self.shells.pop()
+            beautyspot_jupyter.unload_ipython_extension(shell)
+            atexit.unregister(shell.atexit_operations)
+            shell.restore_sys_module_state()
+            shell.user_ns.clear()
+        InteractiveShell.clear_instance()
+        loop = async_helpers._asyncio_event_loop
+        if loop is not None:
+            loop.close()
+            async_helpers._asyncio_event_loop = None
+        self.forget_modules()
+
     def restart(self) -> InteractiveShell:
         """Throw the shell away and start a new one."""
-        if self.shells:
-            beautyspot_jupyter.unload_ipython_extension(self.shells[-1])
+        self.end()
         config = Config()
         config.HistoryManager.enabled = False
         config.InteractiveShell.colors = "nocolor"
-        InteractiveShell.clear_instance()
         shell = InteractiveShell.instance(config=config)
         shell.user_ns["tick"] = self.counter()
         self.shells.append(shell)
@@ -110,13 +140,6 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     work.mkdir()
     monkeypatch.chdir(work)
     monkeypatch.syspath_prepend(str(work))
-    loaded = set(sys.modules)
     lab = Lab(work)
     yield lab
-    if lab.shells:
-        beautyspot_jupyter.unload_ipython_extension(lab.shells[-1])
-    InteractiveShell.clear_instance()
-    for name in set(sys.modules) - loaded:
-        file = getattr(sys.modules[name], "__file__", None)
-        if file and Path(file).is_relative_to(tmp_path):
-            del sys.modules[name]
+    lab.end()

@@ -17,8 +17,10 @@ HITS = {
     "a function and what it made": ("def f(a):\n    return a * 2\ny = f(K)", ("K = 4",), {"y": 8}),
     "a lambda": ("g = lambda a: a + 1\ny = g(1)", (), {"y": 2}),
     "an import": ("import math as m\nr = m.floor(2.5)", (), {"r": 2}),
-    "an optional import": ("try:\n    import nothing_like_this as q\nexcept ImportError:\n    q = None", (), {"q": None}),
-    "a file that was closed": ("with open(__import_me) as f:\n    d = f.read(0)", ("import os; __import_me = os.devnull",), {"d": ""}),
+    "an optional import": ("try:\n    import nothing_like_this as q\nexcept ImportError:\n    q = None",
+                           (), {"q": None}),
+    "a file that was closed": ("with open(__import_me) as f:\n    d = f.read(0)",
+                               ("import os; __import_me = os.devnull",), {"d": ""}),
     "Japanese names": ("値 = [数 * 2 for 数 in 数列]", ("数列 = [1, 2]",), {"値": [2, 4]}),
     "names in a query": ("big = df.query('a > @limit').a.tolist()",
                          ("import pandas as pd; df = pd.DataFrame({'a': [1, 2, 3]}); limit = 1",), {"big": [2, 3]}),
@@ -165,7 +167,10 @@ def test_deletions_are_replayed(lab: Any) -> None:
 
 def test_classes_and_their_instances(lab: Any) -> None:
     """Instances of a class that the cell itself defines are of the class that it defines on the hit."""
-    text = "%%spot\nfrom dataclasses import dataclass\n@dataclass\nclass Point:\n    x: int\n    def up(self):\n        return Point(self.x + 1)\np = Point(1)"
+    text = (
+        "%%spot\nfrom dataclasses import dataclass\n@dataclass\nclass Point:\n    x: int\n"
+        "    def up(self):\n        return Point(self.x + 1)\np = Point(1)"
+    )
     first, second = lab.twice(text)
     assert (first.kind, second.kind) == ("miss", "hit"), first.badge
     ns = lab.ns
@@ -175,10 +180,12 @@ def test_classes_and_their_instances(lab: Any) -> None:
 
 
 NOT_CACHED = {
-    "an unhashable read": ("x = conn", ("import sqlite3; conn = sqlite3.connect(':memory:')",), "conn (sqlite3.Connection)", "--ignore conn"),
+    "an unhashable read": ("x = conn", ("import sqlite3; conn = sqlite3.connect(':memory:')",),
+                           "conn (sqlite3.Connection)", "--ignore conn"),
     "an unstorable variable": ("x = 1\ny = iter([])", (), "y (", "--writes=x"),
     "an unstorable part": ("y = {'k': iter([])}", (), "y['k']", ""),
-    "a function made by a call": ("def make():\n    return lambda: 1\nf = make()", (), "f is a function made by a call", ""),
+    "a function made by a call": ("def make():\n    return lambda: 1\nf = make()",
+                                  (), "f is a function made by a call", ""),
     "a program": ("!echo hi", (), "!echo", "--allow-effects"),
     "another cell magic": ("%%bash\necho hi", (), "%%bash", ""),
     "eval": ("y = eval('1')", (), "eval()", "--reads"),
@@ -186,13 +193,15 @@ NOT_CACHED = {
     "a star import": ("from math import *", (), "import *", ""),
     "an environment variable": ("import os\nos.environ['SPOT_TEST'] = '1'", (), "environment variable", "own cell"),
     "the working directory": ("import os\nos.chdir('.')", (), "working directory", ""),
-    "print options": ("set_them(precision=3)", ("import numpy as np; set_them = np.set_printoptions; set_them(precision=8)",), "printed", ""),
+    "print options": ("set_them(precision=3)",
+                      ("import numpy as np; set_them = np.set_printoptions; set_them(precision=8)",), "printed", ""),
     "an attribute of a module": ("math.spot = 1", ("import math",), "assigns math.spot", ""),
     "a changed default": ("def f(a=[]):\n    a.append(1)\nf()", (), "f was changed", ""),
     "a changed function": ("def f(): pass\nf.x = 1", (), "f was changed", ""),
     "a default from the same cell": ("k = 1\ndef f(a=k): pass", (), "which the same cell computes", ""),
     "shared memory": ("import numpy as np\na = np.arange(3)\nb = a[1:]", (), "share memory", ""),
-    "a file that is changed": ("open_('here.txt', 'a').close()", ("open('here.txt', 'w').close(); open_ = open",), "here.txt", ""),
+    "a file that is changed": ("open_('here.txt', 'a').close()",
+                               ("open('here.txt', 'w').close(); open_ = open",), "here.txt", ""),
 }  # fmt: skip
 
 
@@ -279,9 +288,8 @@ class TestAsync:
 
     def test_scripts(self, lab: Any) -> None:
         """A script that calls the magic has no event loop: the magic drives its own."""
-        (lab.folder / "job.py").write_text(
-            "get_ipython().run_cell_magic('spot', 'job', 'import asyncio\\nx = await asyncio.sleep(0, 7)\\n')\nprint(x)\n"
-        )
+        body = "import asyncio\nx = await asyncio.sleep(0, 7)\n"
+        (lab.folder / "job.py").write_text(f"get_ipython().run_cell_magic('spot', 'job', {body!r})\nprint(x)\n")
         assert "7" in lab.run("%run -i job.py").out
         again = lab.run("%run -i job.py")
         assert "7" in again.out

@@ -105,7 +105,10 @@ def test_changing_a_file_that_was_there_is_an_effect(lab: Any, body: str) -> Non
 
 def test_temporary_files_are_no_dependencies(lab: Any) -> None:
     """A file that the cell makes and removes leaves nothing to check."""
-    text = "%%spot\nimport tempfile\nwith tempfile.TemporaryFile() as f:\n    f.write(b'x')\nwith tempfile.TemporaryDirectory() as d:\n    open(d + '/x', 'w').close()\n    x = open(d + '/x').close()"
+    text = (
+        "%%spot\nimport tempfile\nwith tempfile.TemporaryFile() as f:\n    f.write(b'x')\n"
+        "with tempfile.TemporaryDirectory() as d:\n    open(d + '/x', 'w').close()\n    x = open(d + '/x').close()"
+    )
     assert [lab.run(text).kind for _ in range(2)] == ["miss", "hit"]
 
 

@@ -16,8 +16,8 @@ def test_an_empty_line_gives_the_defaults() -> None:
 def test_every_option_is_read() -> None:
     """Long and short forms, with a space or an equals sign, lists repeated or with commas."""
     options = parse_options(
-        'load -i a,b --ignore c -w x --dep "my data/*.csv" --env A,B -v 2 --pin pandas --ttl=1d -s exp -f --blob --no-output '
-        "--rng strict --files off --allow-effects --strict --min-time 0.2s --tag T -q --also z"
+        'load -i a,b --ignore c -w x --dep "my data/*.csv" --env A,B -v 2 --pin pandas --ttl=1d -s exp -f --blob '
+        "--no-output --rng strict --files off --allow-effects --strict --min-time 0.2s --tag T -q --also z"
     )
     assert options == CellOptions(
         label="load",
