@@ -16,6 +16,8 @@ from collections.abc import Collection, Iterator
 from types import CodeType
 from typing import NamedTuple
 
+from beautyspot.keys.parsing import parse
+
 __all__ = ["ImportUse", "Uses", "bytecode_uses", "module_imports", "syntax_uses"]
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -169,7 +171,7 @@ class _Reader:
             return
         if isinstance(node.func, ast.Name) and node.func.id in {"eval", "exec"}:
             try:
-                tree = ast.parse(text.lstrip(" \t"))
+                tree = parse(text.lstrip(" \t"))
             except (SyntaxError, ValueError, RecursionError, MemoryError):
                 return
             for statement in tree.body:

@@ -17,6 +17,8 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
+from beautyspot.keys.parsing import compile_module, parse
+
 __all__ = [
     "Definition",
     "Text",
@@ -55,7 +57,7 @@ class Text:
         """The top-level statements, none if the text is no Python."""
         if self._tree is None and self.text is not None:
             try:
-                self._tree = ast.parse(self.text)
+                self._tree = parse(self.text)
             except (SyntaxError, ValueError, RecursionError, MemoryError):
                 self.text = None
         return self._tree.body if self._tree is not None else []
@@ -120,7 +122,7 @@ def _imports(statements: list[ast.stmt]) -> ast.Import:
 def _compile(body: list[ast.stmt], flags: int) -> list[CodeType]:
     for extra in (0, ast.PyCF_ALLOW_TOP_LEVEL_AWAIT):  # a notebook cell may await
         try:
-            module = compile(ast.Module(body, []), "<beautyspot>", "exec", flags | extra, dont_inherit=True)
+            module = compile_module(ast.Module(body, []), "<beautyspot>", flags | extra)
         except (SyntaxError, ValueError, RecursionError):
             continue
         return list(_nested(module))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from beautyspot.keys.parsing import parse
 from beautyspot.keys.source_graph import combine
 from beautyspot.keys.source_names import ImportUse, module_imports
 from beautyspot.keys.source_origin import is_library_file
@@ -46,7 +46,7 @@ def find_unloaded(name: str) -> Unloaded | None:
 
     try:
         with tokenize.open(origin) as file:
-            tree = ast.parse(file.read())
+            tree = parse(file.read())
     except (OSError, SyntaxError, ValueError):
         return None
 
