@@ -1,8 +1,8 @@
 """Parsing and compiling that several threads may do at once.
 
-CPython counts the depth of all syntax trees that are being converted in one place. If a garbage collection in the middle
-of one switches to a thread that converts another, both counts are off, and a ``SystemError`` says so. One lock keeps our
-own threads apart; what collides with a thread of somebody else is done once more.
+CPython counts the depth of all syntax trees that are being converted in one place. If a garbage collection in the
+middle of one switches to a thread that converts another, both counts are off, and a ``SystemError`` says so. One lock
+keeps our own threads apart; what collides with a thread of somebody else is done once more.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ def compile_module(tree: ast.Module, filename: str, flags: int = 0) -> CodeType:
     Raises:
         SyntaxError: The tree is no valid program.
     """
-    return _apart(lambda: compile(tree, filename, "exec", flags, dont_inherit=True))
+    code: CodeType = _apart(lambda: compile(tree, filename, "exec", flags, dont_inherit=True))
+    return code
 
 
 def _apart(convert: Callable[[], T]) -> T:
