@@ -48,9 +48,24 @@ _active = _Active()
 
 
 class _Snapshot:
-    """One computed digest with all that must hold for it to be still right. Immutable once it is published."""
+    """One computed digest with all that must hold for it to be still right. Immutable once it is published.
 
-    __slots__ = ("digest", "functions", "libraries", "names", "nodes", "portable", "probes", "reached", "sizes")
+    What is only asked of a call that runs, `parts` and `versions`, is worked out when it is first asked.
+    """
+
+    __slots__ = (
+        "digest",
+        "functions",
+        "libraries",
+        "names",
+        "nodes",
+        "parts",
+        "portable",
+        "probes",
+        "reached",
+        "sizes",
+        "versions",
+    )
 
     digest: bytes
     names: tuple[tuple[Callable[[Any], object], Any, object], ...]
@@ -61,6 +76,8 @@ class _Snapshot:
     libraries: frozenset[str]
     portable: bool
     reached: frozenset[int]
+    parts: Mapping[str, str] | None
+    versions: Mapping[str, str] | None
 
 
 class CodeIdentity:
@@ -145,6 +162,7 @@ class CodeIdentity:
         if tracer.unloaded:
             self._unloaded |= tracer.unloaded
         snapshot = _Snapshot()
+        snapshot.parts = snapshot.versions = None
         snapshot.digest = graph_digest(tracer.root)
         snapshot.functions = tuple(tracer.functions)
         snapshot.names = tuple(_unique(tracer.names))
@@ -191,20 +209,10 @@ class CodeIdentity:
         Names are ``code`` (the function itself), ``code:helper``, ``class:Point``, ``global:K``, ``closure:n``,
         ``default:n``, ``attribute:Point.K``, ``source:module``.
         """
-        nodes = self._current().nodes
-        found: dict[str, str] = {}
-        for node in nodes:
-            if node.kind in _SILENT:
-                continue
-            name = "code" if node is nodes[0] else f"{node.kind}:{node.name}"
-            unique, count = name, 1
-            while unique in found:
-                if found[unique] == node.local.hex():
-                    break
-                count += 1
-                unique = f"{name}#{count}"
-            found[unique] = node.local.hex()
-        return found
+        snapshot = self._current()
+        if snapshot.parts is None:
+            snapshot.parts = _parts(snapshot.nodes)
+        return dict(snapshot.parts)
 
     def classes(self) -> Mapping[str, type]:
         """Return qualified name -> class for the classes that results may be made of, those of annotations first."""
@@ -218,9 +226,28 @@ class CodeIdentity:
 
     def libraries(self) -> dict[str, str]:
         """Return distribution name -> installed version of the libraries that the code uses."""
-        from beautyspot.keys.source_origin import distributions
+        snapshot = self._current()
+        if snapshot.versions is None:
+            from beautyspot.keys.source_origin import distributions
 
-        return distributions(set(self._current().libraries))
+            snapshot.versions = distributions(set(snapshot.libraries))
+        return dict(snapshot.versions)
+
+
+def _parts(nodes: Sequence[Node]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for node in nodes:
+        if node.kind in _SILENT:
+            continue
+        name = "code" if node is nodes[0] else f"{node.kind}:{node.name}"
+        unique, count = name, 1
+        while unique in found:
+            if found[unique] == node.local.hex():
+                break
+            count += 1
+            unique = f"{name}#{count}"
+        found[unique] = node.local.hex()
+    return found
 
 
 _SILENT = frozenset({"absent", "ignored", "library", "module", "wrapper"})
