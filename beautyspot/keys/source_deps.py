@@ -401,13 +401,16 @@ def _digest(value: object, kind: str, name: str, where: str) -> bytes:
         UnhashableError: With a remedy for what is no argument of the call.
     """
     from beautyspot.keys import canonical
-    from beautyspot.keys.refusal import REMEDY
+    from beautyspot.keys.refusal import REMEDY, type_name
 
     try:
         return canonical.digest(value, where)
     except UnhashableError as error:
-        own = "or give its class a method __spot_hash__" if is_user_code(type(value)) else ""
-        remedy = f"teach its hash with bs.register_hash {own}".rstrip()
+        own = " or give its class a method __spot_hash__" if is_user_code(type(value)) else ""
+        outer = type_name(value) if type(value).__module__ != "builtins" else error.type_name
+        remedy = (
+            f"teach {'its hash' if outer == error.type_name else f'the hash of {outer}'} with bs.register_hash{own}"
+        )
         if kind == "default" and not where.endswith("()"):
             remedy = f"leave it out with ignore=[{name!r}], or {remedy}"
         elif name.isidentifier() and name not in {"function", "self"}:

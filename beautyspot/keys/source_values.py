@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -42,7 +43,7 @@ _IMMUTABLE_NAMES = frozenset(
         "zoneinfo.ZoneInfo",
     }
 )
-# What these hold never reaches a result: they only order threads and tasks, or write logs.
+# What these hold never reaches a result: they only order or run threads and tasks, or write for the user's eyes.
 _EFFECTLESS = frozenset(
     {
         "_thread.RLock",
@@ -51,6 +52,10 @@ _EFFECTLESS = frozenset(
         "asyncio.locks.Condition",
         "asyncio.locks.Lock",
         "asyncio.locks.Semaphore",
+        "concurrent.futures.process.ProcessPoolExecutor",
+        "concurrent.futures.thread.ThreadPoolExecutor",
+        "ipykernel.iostream.OutStream",
+        "rich.console.Console",
         "threading.BoundedSemaphore",
         "threading.Condition",
         "threading.Semaphore",
@@ -239,6 +244,10 @@ _PARTS: tuple[tuple[Any, Callable[[Any], list[Part] | None]], ...] = (
 )
 
 
+def _is_standard_stream(value: object) -> bool:
+    return isinstance(value, io.TextIOWrapper) and static_attribute(value, "name") in {"<stdout>", "<stderr>"}
+
+
 def library_node(value: object) -> Node | None:
     """Return the node of a library's module, class, function or other named object; None for data."""
     if isinstance(value, ModuleType):
@@ -246,7 +255,11 @@ def library_node(value: object) -> Node | None:
         return Node("library", name, combine("module", [name]))
     kind = type(value)
     type_name = f"{kind.__module__}.{kind.__qualname__}"
-    if type_name in _EFFECTLESS or any(f"{b.__module__}.{b.__name__}" == "logging.Logger" for b in kind.__mro__):
+    if (
+        type_name in _EFFECTLESS
+        or _is_standard_stream(value)
+        or any(f"{b.__module__}.{b.__name__}" == "logging.Logger" for b in kind.__mro__)
+    ):
         return Node("library", top_level(kind.__module__), combine("effectless", [kind.__qualname__]))
     if not callable(value) or (is_user_code(kind) and not isinstance(value, type)):
         return None

@@ -118,6 +118,12 @@ def test_what_is_read_counts(load, case):
 
 
 UNREAD = {
+    "executor": (
+        "from concurrent.futures import ThreadPoolExecutor\nE = ThreadPoolExecutor({})\ndef f(): E.submit(print)",
+        "1",
+        "2",
+    ),
+    "standard stream": ("import sys\nS = sys.__{}__\ndef f(): print(1, file=S)", "stdout", "stderr"),
     "annotation of a property": (
         "class A: k = {}\nclass C:\n    @property\n    def p(self) -> A: return 1\ndef f(): return C().p",
         "1",
