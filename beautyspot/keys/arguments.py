@@ -54,6 +54,8 @@ class Binder:
     def __call__(self, /, *args: object, **kwargs: object) -> tuple[object, ...]:
         """Values in the order of `names`, with defaults applied.
 
+        Of a wrapper that takes anything: `LEFT_OUT` for what was not passed, or the list that starts with `AS_CALLED`.
+
         Raises:
             TypeError: As the function itself would, e.g. ``f() missing 1 required positional argument: 'text'``.
         """

@@ -49,22 +49,29 @@ def _union(value: types.UnionType) -> object:
     return [None, list(value.__args__)]
 
 
-_sentinels: dict[int, tuple[object, str]] = {}
+_sentinels: dict[int, tuple[object, object]] = {}
 
 
 def _sentinel(value: object) -> object:
-    """A bare ``object()`` is nothing but its identity; the global name that it has is the same in every process."""
+    """A bare ``object()`` is nothing but its identity; the global name that it has is the same in every process.
+
+    In a library the module belongs to the name: ``MISSING`` of two libraries are two sentinels. A user's may move.
+    """
     known = _sentinels.get(id(value))
     if known is None:
-        names = [
-            name
-            for module in list(sys.modules.values())
+        from beautyspot.keys.source_origin import is_user_module
+
+        homes = [
+            (home, name)
+            for home, module in list(sys.modules.items())
             for name, item in list(getattr(module, "__dict__", {}).items())
             if item is value
         ]
-        if not names:
+        if not homes:
             raise Refusal(value, "a bare object() has no identity outside this process: give it a global name")
-        known = _sentinels[id(value)] = (value, min(names))  # kept for good: sentinels live as long as their modules
+        libraries = [(home.count("."), home, name) for home, name in homes if not is_user_module(home)]
+        found = list(min(libraries)) if libraries else min(name for _, name in homes)
+        known = _sentinels[id(value)] = (value, found)  # kept for good: sentinels live as long as their modules
     return known[1]
 
 

@@ -7,6 +7,7 @@ import inspect
 import sys
 import threading
 import tracemalloc
+import types
 import typing
 from collections.abc import Mapping
 
@@ -196,6 +197,20 @@ def test_a_context_variable_is_what_it_holds():
     one = encode(variable)
     variable.set(2)
     assert len({unset, one, encode(variable), encode(contextvars.ContextVar("other"))}) == 4
+
+
+def test_sentinels_of_equal_name(monkeypatch):
+    """Two libraries may both have a bare object of that name; a user's keeps its key when it moves."""
+    here, there = types.ModuleType("json.here"), types.ModuleType("csv.there")
+    here.MISSING, there.MISSING = object(), object()
+    mine, moved = types.ModuleType("mine_one"), types.ModuleType("mine_two")
+    mine.MISSING, moved.MISSING = object(), object()
+    for module in (here, there, mine, moved):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    assert len({encode(here.MISSING), encode(there.MISSING), encode(mine.MISSING)}) == 3
+    assert encode(mine.MISSING) == encode(moved.MISSING)
+    moved.borrowed = here.MISSING
+    assert encode(moved.borrowed) == encode(here.MISSING)
 
 
 def test_users_singletons_by_name_and_content():

@@ -6,7 +6,7 @@ import sqlite3
 
 import pytest
 
-from beautyspot.errors import KeyingError
+from beautyspot.errors import ConfigurationError, KeyingError
 from beautyspot.keys import compile_key, file_content, file_stat
 
 CONNECTION = sqlite3.connect(":memory:")
@@ -33,6 +33,21 @@ def test_another_ignored_parameter_is_another_key():
     assert key((1, 2), ignore=["a"]) != key((2, 1), ignore=["b"])
     assert key((1, 2), ignore=["a"]) == key((7, 2), ignore="a") == key((1, 2), ignore=("a",))
     assert len({key((1, 2)), key((1, 2), ignore=["a"]), key((1, 2), ignore=["a", "b"]), key((), key=lambda: 2)}) == 4
+
+
+def variable(a, *rest, b=1, **more):
+    """Take anything."""
+    return a, rest, b, more
+
+
+def test_variable_parameters_are_left_out_as_a_whole():
+    """`ignore=` and `rules=` take the names of `*args` and `**kwargs` like any other."""
+    keys = compile_key(variable, ignore=["rest", "more"])
+    assert keys((1, 2, 3), {"c": object()}) == keys((1,), {}) != keys((1,), {"b": 2})
+    by_length = compile_key(variable, rules={"rest": len, "more": sorted})
+    assert by_length((1, 2, 3), {"c": 1}) == by_length((1, 4, 5), {"c": 2}) != by_length((1, 2), {"c": 1})
+    with pytest.raises(ConfigurationError, match="'c', but the parameters of variable are 'a', 'rest', 'b', 'more'"):
+        compile_key(variable, ignore=["c"])
 
 
 def test_another_rule_is_another_key(monkeypatch):
