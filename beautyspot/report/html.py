@@ -84,7 +84,7 @@ def _functions(rows: Sequence[FunctionRow], limit: int = _SHOWN) -> str:
 
 def _limits(limits: Sequence[LimitRow]) -> str:
     texts = [
-        f"limit {_cell(limit.name)}: {limit.tpm:g}/min"
+        f"limit {_cell(limit.name)}: {limit.tpm:,.10g}/min"
         + (f", {limit.waiting} waiting, next in {human.duration(limit.next_slot_in)}" if limit.waiting else "")
         for limit in limits
     ]
@@ -111,8 +111,13 @@ def unread_html(title: str, reason: str) -> str:
     return _wrap(f"<p><b>◆ {_cell(title)}</b><span>cannot be read now: {_cell(reason)}</span></p>")
 
 
-def entries_html(rows: Sequence[EntryRow], now: float, *, more: int = 0) -> str:
+def entries_html(rows: Sequence[EntryRow], *, more: int = 0) -> str:
     """Render a list of entries, and how many more there are."""
+    rest = f"<p>and {human.count(more)} more</p>" if more else ""
+    return _wrap(_entries(rows) + rest if rows else "<p>No entries.</p>")
+
+
+def _entries(rows: Sequence[EntryRow]) -> str:
     head = ("Key", "Function", "Arguments", "Size", "Took", "Hits", "Created")
     body = [
         (
@@ -122,12 +127,11 @@ def entries_html(rows: Sequence[EntryRow], now: float, *, more: int = 0) -> str:
             human.size(row.size),
             human.duration(row.duration),
             human.count(row.hits),
-            human.age(row.created_at, now),
+            human.moment(row.created_at),
         )
         for row in rows
     ]
-    rest = f"<p>and {human.count(more)} more</p>" if more else ""
-    return _wrap(_table(head, body, left=frozenset({1, 2})) + rest if body else "<p>No entries.</p>")
+    return _table(head, body, left=frozenset({1, 2}))
 
 
 def overview_html(view: Overview, *, rows: Sequence[EntryRow] = (), mark: str = "") -> str:
@@ -167,5 +171,5 @@ def overview_html(view: Overview, *, rows: Sequence[EntryRow] = (), mark: str = 
     if total.functions:
         parts.append(_functions(total.functions))
     if rows:
-        parts.append(entries_html(rows, view.made_at).replace(_STYLE, ""))
+        parts += ["<p>Newest entries</p>", _entries(rows)]
     return _wrap(*parts, _ORPHAN, kind=f" {escape(mark)}") if mark else _wrap(*parts)

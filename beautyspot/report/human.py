@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import time
 import unicodedata
 
-__all__ = ["age", "clip", "count", "counted", "duration", "percent", "plain", "size"]
+__all__ = ["age", "clip", "count", "counted", "duration", "moment", "percent", "plain", "size"]
 
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
@@ -16,7 +18,7 @@ def duration(seconds: float | None) -> str:
         >>> [duration(s) for s in (0.0000042, 0.0123, 1.5, 75, 7260, 180000)]
         ['4 µs', '12 ms', '1.5 s', '1 min 15 s', '2 h 1 min', '2 d 2 h']
     """
-    if seconds is None:
+    if seconds is None or not math.isfinite(seconds):
         return "–"
     sign, seconds = ("-" if seconds < 0 else ""), abs(seconds)
     if seconds < 0.0005:
@@ -93,7 +95,7 @@ def age(then: float | None, now: float) -> str:
         >>> age(100.0, 7400.0), age(7400.0, 100.0)
         ('2 h ago', 'in 2 h')
     """
-    if then is None:
+    if then is None or not math.isfinite(then):
         return "–"
     distance = abs(now - then)
     if distance < 1:
@@ -103,6 +105,21 @@ def age(then: float | None, now: float) -> str:
             text = f"{int(distance // length)} {unit}"
             return f"{text} ago" if then <= now else f"in {text}"
     raise AssertionError
+
+
+def moment(then: float | None) -> str:
+    """Write a time as a date and clock time of this machine: for what is read long after it was written.
+
+    Example:
+        >>> len(moment(1_700_000_000.0)), moment(None)
+        (16, '–')
+    """
+    if then is None:
+        return "–"
+    try:
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(then))
+    except (OverflowError, ValueError, OSError):  # a number that is no time of any calendar
+        return "–"
 
 
 def plain(text: str, *, lines: bool = False) -> str:

@@ -75,7 +75,7 @@ class Records(list[EntryInfo]):
         return shown if len(self) <= _SHOWN else f"{shown}\n… {len(self) - _SHOWN:,} more"
 
     def _repr_html_(self) -> str:
-        return html.entries_html(self._shown(), time.time(), more=max(0, len(self) - _SHOWN))
+        return html.entries_html(self._shown(), more=max(0, len(self) - _SHOWN))
 
     def _shown(self) -> list[EntryRow]:
         return [EntryRow.of(info) for info in itertools.islice(self, _SHOWN)]

@@ -124,7 +124,7 @@ def overview_text(view: Overview, *, width: int = 100) -> str:
     if session is not None and session.hits + session.misses:
         lines.append(f"this session: {_calls(session)}, {human.duration(session.saved)} saved")
     lines += [
-        f"limit {human.plain(limit.name)}: {limit.tpm:g}/min, next in {human.duration(limit.next_slot_in)}, "
+        f"limit {human.plain(limit.name)}: {limit.tpm:,.10g}/min, next in {human.duration(limit.next_slot_in)}, "
         f"{limit.waiting} waiting"
         for limit in view.limits
     ]

@@ -12,12 +12,12 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from beautyspot.entry import Query
 from beautyspot.errors import ReadOnlyStoreError, SpotError
-from beautyspot.report.models import FunctionRow, Overview, Totals, to_json
+from beautyspot.report.models import EntryRow, FunctionRow, Overview, Totals, to_json
 from beautyspot.report.queries import (
     entries,
     entry_detail,
@@ -31,6 +31,7 @@ from beautyspot.report.sources import Selection, Source
 __all__ = ["View", "wire"]
 
 PAGE = 25
+SNAPSHOT = 10  # entries that a saved notebook shows
 FUNCTIONS = 200
 _ORDERS = frozenset({"created_at", "size", "hits", "duration", "func_name"})
 _CHANGING = frozenset({"pin", "delete", "choose"})
@@ -69,6 +70,7 @@ class View:
 
     def _forget(self) -> None:
         self._base: Overview | None = None
+        self._newest: tuple[EntryRow, ...] = ()
         self._recent: Mapping[str, Any] = _NO_ROWS
         self._last: dict[str, Any] = {}
         self._error = ""
@@ -81,8 +83,8 @@ class View:
         with self._lock:
             try:
                 base = source.overview()
-                self._base, self._recent = base, to_json(entries(source.db, Query(limit=PAGE)))
-                self._error = ""
+                page = entries(source.db, Query(limit=PAGE))
+                self._base, self._newest, self._recent, self._error = base, page.rows, to_json(page), ""
             except SpotError as error:
                 self._error = str(error)
                 base = self._base or _unread(source, self._clock())
@@ -126,9 +128,9 @@ class View:
             self._last = {**(self._last or _NOTHING), "closed": True, "running": []}
             return self._last
 
-    def snapshot(self) -> Overview | None:
-        """Return the overview that `refresh` read last."""
-        return self._base
+    def snapshot(self) -> tuple[Overview, Sequence[EntryRow]] | None:
+        """Return the overview and the newest entries that `refresh` read last, None if nothing could be read yet."""
+        return None if self._base is None else (self._base, self._newest[:SNAPSHOT])
 
     def _state(self, view: Overview, base: Overview, source: Source, version: int) -> dict[str, Any]:
         view = dataclasses.replace(view, total=_busiest(view.total), session=view.session and _busiest(view.session))

@@ -64,8 +64,8 @@ class Dashboard(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget is unty
         self.observe(self._on_requests, "requests")
 
     def __repr__(self) -> str:
-        base = self.view.snapshot()
-        return f"<Dashboard {base.title!r}>" if base is not None else "<Dashboard>"
+        known = self.view.snapshot()
+        return f"<Dashboard {known[0].title!r}>" if known is not None else "<Dashboard>"
 
     def show(self) -> None:
         """Display the widget and its snapshot below the running cell."""
@@ -96,10 +96,12 @@ class Dashboard(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget is unty
             self.show()
 
     def _static(self) -> dict[str, str]:
-        base = self.view.snapshot()
-        if base is None:
+        known = self.view.snapshot()
+        if known is None:
             return {"text/plain": ""}
-        return {"text/html": overview_html(base, mark=f"bs-static-{self.uid}"), "text/plain": overview_text(base)}
+        view, rows = known
+        html = overview_html(view, rows=rows, mark=f"bs-static-{self.uid}")
+        return {"text/html": html, "text/plain": overview_text(view)}
 
     def push(self, state: dict[str, Any]) -> None:
         """Send a state to the front ends."""

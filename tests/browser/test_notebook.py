@@ -78,6 +78,7 @@ def test_counters_move_while_a_cell_runs(lab, page, shots):
     (shots / f"{lab.app}-export.html").write_text(html)
     assert "This session: 20 hits, 20 misses" in html
     assert '<table class="bs-tiles">' in html
+    assert "<code>i=19</code>" in html
     saved = nbformat.read(lab.root / "live.ipynb", 4)
     kinds = [sorted(output.data) for output in saved.cells[0].outputs]
     assert kinds == [["application/vnd.jupyter.widget-view+json"], ["text/html", "text/plain"]]

@@ -85,6 +85,16 @@ def test_the_end_of_a_cell_reads_the_database(dashboard, work):
     assert dashboard.state == before  # nothing was counted: nothing is read or sent
 
 
+def test_the_snapshot_shows_totals_and_the_newest_entries(dashboard, work):
+    """What a reader without a kernel sees: numbers and the last ten entries."""
+    for i in range(12):
+        work(i)
+    dashboard.cell_ended()
+    html = dashboard._static()["text/html"]
+    assert "This session: 0 hits, 12 misses" in html
+    assert [f"<code>i={i}</code>" in html for i in (11, 2, 1, 0)] == [True, True, False, False]
+
+
 def test_requests_are_answered_by_message(dashboard, work, monkeypatch):
     """A front end's request gets one answer with the content."""
     work(1)

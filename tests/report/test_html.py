@@ -77,7 +77,7 @@ def test_empty_lists_say_so():
     """Empty lists are no blank boxes."""
     assert repr(Stats()) == "No calls recorded yet."
     assert repr(Records()) == "No entries."
-    assert "No entries." in entries_html([], 0.0)
+    assert "No entries." in entries_html([])
     assert "No calls" in Stats()._repr_html_()
 
 

@@ -41,3 +41,16 @@ def test_terminal_escapes_and_overrides_become_visible():
     assert shown == "\\x1b[2J\\u202eevil\\ud800\\r\\u2028"
     assert human.plain("日本語 é 👩‍👩‍👧") == "日本語 é 👩‍👩‍👧"
     assert human.plain("a\n\tb", lines=True) == "a\n\tb"
+
+
+@pytest.mark.parametrize("then", [None, 1e300, float("nan"), float("inf"), -1e18])
+def test_impossible_moments_are_dashes(then):
+    """A damaged time is no reason to hide an entry."""
+    assert human.moment(then) == "–"
+    assert human.age(then, 0.0)
+    assert human.duration(then)
+
+
+def test_moments_are_dates():
+    """What is saved in a notebook tells when, not how long ago."""
+    assert human.moment(1_700_000_000.0).startswith("2023-11-1")
