@@ -24,7 +24,7 @@ Get = Callable[[Any], object]
 
 _STRUCTURE = ("__annotations__", "__attrs_attrs__", "__match_args__", "__slots__", "__total__", "__pydantic_fields__")
 _OF_NAMED_TUPLES = frozenset({"_asdict", "_field_defaults", "_fields", "_make", "_replace"})
-_INTERNAL = frozenset({"_abc_impl"})
+_INTERNAL = frozenset({"_abc_impl", "__annotate__", "__annotate_func__"})
 
 
 def members_of(cls: type, described: Described | None) -> Iterator[tuple[str, Get, Any]]:
@@ -42,6 +42,8 @@ def members_of(cls: type, described: Described | None) -> Iterator[tuple[str, Ge
 
 def _counts(name: str, value: object, cls: type, described: Described | None) -> bool:
     """Return whether the user made a class member, rather than Python, a metaclass or a class decorator."""
+    if name in _INTERNAL:
+        return False
     free = described is None or _is_plain(cls)
     functions = list(functions_in(value))
     if functions:
@@ -53,7 +55,7 @@ def _counts(name: str, value: object, cls: type, described: Described | None) ->
         return False
     if described is not None and name in described.bound:
         return True
-    if name in _INTERNAL or (name in _OF_NAMED_TUPLES and issubclass(cls, tuple)):
+    if name in _OF_NAMED_TUPLES and issubclass(cls, tuple):
         return False
     return free or (not name.startswith("_") and is_immutable(value))
 

@@ -118,6 +118,11 @@ def test_what_is_read_counts(load, case):
 
 
 UNREAD = {
+    "how Python 3.14 makes annotations": (
+        "class C: pass\nC.__annotate__ = lambda format: {}\ndef f(): return C()",
+        "1",
+        "2",
+    ),
     "executor": (
         "from concurrent.futures import ThreadPoolExecutor\nE = ThreadPoolExecutor({})\ndef f(): E.submit(print)",
         "1",
