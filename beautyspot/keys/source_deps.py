@@ -244,7 +244,7 @@ class Tracer:
                 if path not in done:
                     done.add(path)
                     self.names.append((namespace.__contains__, key, False))
-                    self._absent(node, f"{kind}:{path}")
+                    self._computed_attribute(node, namespace, (kind, path))
                 return
             get = namespace.get
             if key not in namespace:
@@ -259,6 +259,16 @@ class Tracer:
                 self._refer(node, f"{kind}:{path}", (get, key), (kind, path, f"{kind} {path!r}"))
         if chain and isinstance(value, (FunctionType, type)) and is_user_code(underlying(value) or value):
             self._attribute(node, (kind, f"{path}.{chain[0]}"), value, chain[0], done)
+
+    def _computed_attribute(self, node: Node, namespace: dict[str, Any], start: tuple[str, str]) -> None:
+        """Add what a module without the attribute makes it from: its ``__getattr__``, if it has one."""
+        kind, path = start
+        if "__getattr__" in namespace:
+            place = (kind, path, f"{kind} {path!r}")
+            self._refer(node, f"{kind}:{path}", (namespace.get, "__getattr__"), place)
+        else:
+            self.names.append((namespace.__contains__, "__getattr__", False))
+            self._absent(node, f"{kind}:{path}")
 
     def _attribute(
         self, node: Node, start: tuple[str, str], owner: FunctionType | type, name: str, done: set[str], /

@@ -25,7 +25,7 @@ def find_class(cls: type) -> ast.ClassDef | None:
     if methods:
         filenames = list(dict.fromkeys(f.__code__.co_filename for f in methods))
     else:
-        file = getattr(module, "__file__", None)
+        file = vars(module).get("__file__") if module else None
         filenames = [file] if file else []
         if cls.__module__ == "__main__" or not file:
             filenames += cell_names()

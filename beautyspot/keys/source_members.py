@@ -34,7 +34,7 @@ def members_of(cls: type, described: Described | None) -> Iterator[tuple[str, Ge
     for name in sorted(enumerated):
         yield name, enumerated.get, name
     for name in sorted(members):
-        if name not in enumerated and _counts(name, members[name], cls, described):
+        if name not in enumerated and name not in _INTERNAL and _counts(name, members[name], cls, described):
             yield name, members.get, name
     if described is None:
         yield from _structure(cls)
@@ -42,8 +42,6 @@ def members_of(cls: type, described: Described | None) -> Iterator[tuple[str, Ge
 
 def _counts(name: str, value: object, cls: type, described: Described | None) -> bool:
     """Return whether the user made a class member, rather than Python, a metaclass or a class decorator."""
-    if name in _INTERNAL:
-        return False
     free = described is None or _is_plain(cls)
     functions = list(functions_in(value))
     if functions:

@@ -108,10 +108,11 @@ def is_user_module(name: str) -> bool:
     module = sys.modules.get(name) or sys.modules.get(top)
     if module is None:
         return True
-    file = getattr(module, "__file__", None)
-    if file:
+    own = getattr(module, "__dict__", {})  # a module's __getattr__ may answer anything
+    file = own.get("__file__")
+    if isinstance(file, str):
         return not is_library_file(file)
-    paths = list(getattr(module, "__path__", ()))
+    paths = [path for path in own.get("__path__") or () if isinstance(path, str)]
     return not any(is_library_file(path + "/_") for path in paths)
 
 
@@ -129,7 +130,7 @@ def binary_digest(name: str) -> bytes | None:
     if module not in _binaries:
         from importlib.machinery import EXTENSION_SUFFIXES
 
-        file = getattr(module, "__file__", None)
+        file = vars(module).get("__file__")
         compiled = isinstance(file, str) and file.endswith(tuple(EXTENSION_SUFFIXES)) and not is_library_file(file)
         _binaries[module] = _content(file) if compiled else None
     return _binaries[module]

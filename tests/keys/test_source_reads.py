@@ -55,6 +55,14 @@ def h(): return 1
 g = A({})(h)
 def f(): return g()
 """
+COMPUTED = """
+import sys, types
+made = types.ModuleType("computed_module")
+made.__getattr__ = lambda name: {}
+sys.modules["computed_module"] = made
+import computed_module
+def f(): return computed_module.anything
+"""
 REGISTERED = """
 import functools
 class A: k = {}
@@ -99,6 +107,7 @@ READS = {
     "annotation of a decorated function": (
         "def d(f): return lambda: f.__annotations__['x'].k\nclass A: k = {}\n@d\ndef f(x: A): pass", "1", "2"),
     "annotation of a registered function": (REGISTERED, "1", "2"),
+    "attribute that a module computes": (COMPUTED, "1", "2"),
     "list set on a class": ("class C: pass\nC.xs = [{}]\ndef f(): return C.xs", "1", "2"),
     "private name set on a class": ("class C: pass\nC._x = {}\ndef f(): return C._x", "1", "2"),
     "set on an abstract class": ("import abc\nclass C(abc.ABC): pass\nC._x = [{}]\ndef f(): return C._x", "1", "2"),
