@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import itertools
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from types import CodeType, FunctionType
@@ -68,11 +69,17 @@ def describe_code(function: FunctionType) -> Described:
     if node is None:
         described = Described(combine("bytecode", _bytecode(code)), bytecode_uses(code), portable=False)
     else:
-        owner = short_name(code.co_qualname).rpartition(".")[0].rpartition(".")[2]
-        described = _describe(node, _lookup(function.__globals__, cells_of(function)), owner)
+        described = _describe(node, _lookup(function.__globals__, cells_of(function)), _owner(code.co_qualname))
     ident = id(code)
     _codes[ident] = (weakref.ref(code, lambda _: _codes.pop(ident, None)), described)
     return described
+
+
+def _owner(qualname: str) -> str:
+    """Return the innermost class around a function, after which Python mangles ``__private`` names."""
+    steps = qualname.split(".")
+    classes = [step for step, inner in itertools.pairwise(steps) if "<locals>" not in (step, inner)]
+    return classes[-1] if classes else ""
 
 
 def describe_class(cls: type, namespace: Mapping[str, object], cells: Mapping[str, Any]) -> Described | None:

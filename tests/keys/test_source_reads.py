@@ -107,6 +107,8 @@ READS = {
     "annotation of a decorated function": (
         "def d(f): return lambda: f.__annotations__['x'].k\nclass A: k = {}\n@d\ndef f(x: A): pass", "1", "2"),
     "annotation of a registered function": (REGISTERED, "1", "2"),
+    "private name in a function of a method": (
+        "_C__k = {}\nclass C:\n    def m(self):\n        def g(): return __k\n        return g\nf = C().m()", "1", "2"),
     "attribute that a module computes": (COMPUTED, "1", "2"),
     "list set on a class": ("class C: pass\nC.xs = [{}]\ndef f(): return C.xs", "1", "2"),
     "private name set on a class": ("class C: pass\nC._x = {}\ndef f(): return C._x", "1", "2"),
