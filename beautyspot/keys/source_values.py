@@ -131,10 +131,19 @@ def parts_of(value: object) -> list[Part] | None:
     """
     for kind, parts in _PARTS:
         if isinstance(value, kind):
-            return parts(value)
+            found = parts(value)
+            return [*found, *_own_parts(value)] if found and is_user_code(type(value)) else found
     if isinstance(value, (type, ModuleType)):
         return None
     return _alias_parts(value) if type(value).__module__ == "typing" else _wrapper_parts(value)
+
+
+def _own_parts(value: object) -> Iterator[Part]:
+    """Yield what a user's subclass of such a composite adds: its class, and attributes of the instance."""
+    yield "class", lambda _: type(value), None
+    own = static_attribute(value, "__dict__")
+    if own:
+        yield "attributes", lambda _: dict(own), None
 
 
 def _partial_parts(value: Any) -> list[Part]:

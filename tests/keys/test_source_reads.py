@@ -109,6 +109,11 @@ READS = {
     "annotation of a registered function": (REGISTERED, "1", "2"),
     "private name in a function of a method": (
         "_C__k = {}\nclass C:\n    def m(self):\n        def g(): return __k\n        return g\nf = C().m()", "1", "2"),
+    "subclass of a partial": (
+        "from functools import partial\nclass P(partial):\n    def __call__(self): return {}\np = P(int)\ndef f(): p()",
+        "1", "2"),
+    "attribute of a property": (
+        "class P(property): pass\np = P(len)\np.k = {}\ndef f(): return p.k", "1", "2"),
     "attribute that a module computes": (COMPUTED, "1", "2"),
     "list set on a class": ("class C: pass\nC.xs = [{}]\ndef f(): return C.xs", "1", "2"),
     "private name set on a class": ("class C: pass\nC._x = {}\ndef f(): return C._x", "1", "2"),
