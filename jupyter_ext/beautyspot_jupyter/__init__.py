@@ -1,9 +1,9 @@
 """The notebook side of beautyspot: cell caching (``%%spot``), line magics (``%spot``), the inline dashboard.
 
 Reading order: `magics` and `options` (what was asked), `cells` with `names`, `hazards` and `definitions` (what the text
-says), `namespace`, `files`, `rng` and `settings` (what the run depends on and changes), `execute` and `capture` (how it
-runs), `cell_call` (look-up, run, record), `graph`, `cell_result` and `outputs` (what is stored), `restore` and `replay`
-(the way back), `badge` and `reasons` (what the user is told).
+says), `namespace`, `reach`, `files`, `asked`, `rng` and `settings` (what the run depends on and changes), `execute` and
+`capture` (how it runs), `cell_call` (look-up, run, record), `graph`, `cell_result` and `outputs` (what is stored),
+`replay` (the way back), `badge` and `reasons` (what the user is told).
 """
 
 from __future__ import annotations

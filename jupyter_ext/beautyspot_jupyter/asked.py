@@ -21,7 +21,7 @@ from typing import Any, Self
 from beautyspot.keys.canonical import digest
 from beautyspot.keys.source_origin import is_library_file
 
-__all__ = ["KINDS", "Asked", "state_of"]
+__all__ = ["GONE", "KINDS", "Asked", "state_of"]
 
 KINDS = frozenset({"env", "cwd", "stat"})
 _CARRIERS = frozenset(
@@ -31,7 +31,7 @@ _CARRIERS = frozenset(
     }
 )  # fmt: skip
 _OWN = frozenset({"beautyspot", "beautyspot_jupyter"})
-_ABSENT = "gone"
+GONE = "gone"
 
 
 @dataclass(slots=True)
@@ -122,5 +122,5 @@ def state_of(kind: str, name: str) -> str:
     try:
         status = os.stat(name)
     except (OSError, ValueError):
-        return _ABSENT
+        return GONE
     return "folder" if stat.S_ISDIR(status.st_mode) else f"file of {status.st_size} bytes"

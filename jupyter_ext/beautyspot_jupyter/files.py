@@ -110,7 +110,11 @@ class Watch:
         found += [["listing", path, state] for path, state in self.listed.items() if not self._made_inside(path)]
         found += [["folder", path, ""] for path in self.folders if os.path.isdir(path)]
         if self.asked is not None:
-            found += self.asked.dependencies({path for _, path, _ in found})
+            known = {path for _, path, _ in found}
+            for kind, name, state in self.asked.dependencies(known):
+                if kind == "stat" and state != asked.GONE and _is_temporary(name) and not os.path.exists(name):
+                    continue  # the run made it and removed it
+                found.append([kind, name, state])
         return found
 
     def _made_inside(self, folder: str) -> bool:

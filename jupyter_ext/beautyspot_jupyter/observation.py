@@ -32,6 +32,10 @@ class NotStorable(Exception):  # noqa: N818  # internal: becomes the reason of "
         self.remedy = remedy
 
 
+_THROWAWAY = frozenset({"_", "__", "___"})
+"""IPython's history, unless the cell binds them: then they are variables, and IPython leaves them alone."""
+
+
 @dataclass(slots=True)
 class Changes:
     """What a run did to the namespace.
@@ -179,7 +183,7 @@ class Observation:
         before, now = self.before, self.namespace
         definite = self.cell.names.definite
         for name, value in list(now.items()):
-            if is_hidden(name):
+            if is_hidden(name) and not (name in _THROWAWAY and name in self.cell.names.bound):
                 continue
             if name not in before or before[name] is not value or name in definite:
                 found.written[name] = value
