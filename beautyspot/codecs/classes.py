@@ -20,7 +20,7 @@ from zlib import crc32
 from msgpack import ExtType
 
 from beautyspot.codecs import tags
-from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused, check_plain, list_of
+from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused, check_plain, dict_of, list_of
 from beautyspot.errors import DecodeError
 
 __all__ = ["DECODERS", "find", "is_restorable"]
@@ -115,6 +115,7 @@ def _encode_enum(state: Encoding, value: enum.Enum) -> ExtType:
 
 def _decode_enum(state: Decoding, data: bytes) -> enum.Enum:
     name, member, *flags = state.parts(data)
+    check_plain(member, *flags)
     cls = _class_called(state, name)
     if not issubclass(cls, enum.Enum) or issubclass(cls, enum.Flag) is not bool(flags):
         raise _changed(name)
@@ -141,7 +142,7 @@ def _decode_named_tuple(state: Decoding, data: bytes) -> Any:
         raise _changed(name)
     restored: Any = tuple.__new__(cls, values)
     if extra:
-        vars(restored).update(extra[0])
+        vars(restored).update(dict_of(extra[0]))
     return restored
 
 
@@ -209,7 +210,7 @@ def _restored(cls: type, attributes: dict[str, Any]) -> Any:
     restored: Any = object.__new__(cls)
     slots = _slots(cls)
     rest = {}
-    for attribute, content in attributes.items():
+    for attribute, content in dict_of(attributes).items():
         if attribute in slots:
             slots[attribute].__set__(restored, content)
         else:

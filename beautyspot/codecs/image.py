@@ -13,7 +13,7 @@ from msgpack import ExtType
 from PIL import Image, ImageFile, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
 from beautyspot.codecs import tags
-from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused, check_plain
+from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused, check_plain, dict_of, list_of
 from beautyspot.errors import DecodeError
 
 __all__ = ["DECODERS", "find"]
@@ -117,21 +117,24 @@ def _class_of(format_: str | None) -> type[Image.Image] | None:
 def _build(document: list[Any], pixels: bytes) -> Image.Image:
     format_, mode, size, info, palette, attributes = document
     cls = _class_of(format_)
-    width, height = size
+    width, height = list_of(size)
     check_plain(format_, mode, width, height)
     if cls is None or mode not in _BITS or not (0 <= width <= _MAX_SIDE and 0 <= height <= _MAX_SIDE):
         raise DecodeError(f"stored data has an image of format {format_!r} and mode {mode!r}, unknown here")
     if len(pixels) != (width * _BITS[mode] + 7) // 8 * height:
         raise DecodeError("stored data has an image whose bytes do not fill its size")
-    if not all(type(name) is str and name not in _RESERVED and _is_plain(attributes[name]) for name in attributes):
+    if not all(
+        type(name) is str and name not in _RESERVED and _is_plain(attributes[name]) for name in dict_of(attributes)
+    ):
         raise DecodeError("stored data has an image with attributes that no image has")
     plain = Image.frombytes(mode, (width, height), pixels) if pixels else Image.new(mode, (width, height))
     if palette is not None:
-        kind, colours = palette
+        kind, colours = list_of(palette)
+        check_plain(kind)
         if type(colours) is not bytes:
             raise DecodeError("stored data has an image with a palette that is none")
         plain.putpalette(colours, kind)
-    plain.info = dict(info)
+    plain.info = dict_of(info)
     restored = plain if format_ is None else _opened(cls, plain)
     vars(restored).update(attributes)
     return restored

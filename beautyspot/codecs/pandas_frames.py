@@ -25,6 +25,7 @@ from beautyspot.codecs.state import (
     Encoding,
     Refused,
     check_plain,
+    dict_of,
     list_of,
     refuse_attributes,
 )
@@ -214,7 +215,7 @@ def _extras(value: Any) -> tuple[Any, bool]:
 
 
 def _finished(value: Any, attrs: Any, duplicates: bool) -> Any:
-    if attrs:
+    if dict_of(attrs):
         value.attrs = attrs
     if not duplicates:
         value.flags.allows_duplicate_labels = False

@@ -50,22 +50,33 @@ def _decode(state: Decoding, data: bytes) -> Any:
     cls = _CLASSES.get(name)
     if cls is None:
         raise DecodeError(f"stored data has a {name!r}, which this SciPy does not have")
-    for part in list_of(parts):
-        if not all(isinstance(array, np.ndarray) for array in (part if type(part) is tuple else (part,))):
-            raise DecodeError("stored data has a sparse matrix that is not made of arrays")
+    if any(type(length) is not int or length < 0 for length in list_of(shape)):
+        raise DecodeError("stored data has a sparse matrix of impossible shape")
     format_ = name.partition("_")[0]
+    _check_arrays(*_flat(format_, list_of(parts)))
     if format_ in _COMPRESSED:
         _check_compressed(format_, shape, *parts)
-    restored = cls(tuple(parts), shape=tuple(list_of(shape)), copy=False)
+    restored = cls(tuple(parts), shape=tuple(shape), copy=False)
     if hasattr(restored, "check_format"):
         restored.check_format(full_check=True)
     return restored
 
 
+def _flat(format_: str, parts: list[Any]) -> list[Any]:
+    if format_ != "coo":
+        return parts
+    data, coordinates = parts
+    return [data, *coordinates] if type(coordinates) is tuple else [data, None]
+
+
+def _check_arrays(data: Any, *places: Any) -> None:
+    whole = all(isinstance(array, np.ndarray) for array in (data, *places))
+    if not whole or any(array.ndim != 1 for array in places):
+        raise DecodeError("stored data has a sparse matrix that is not made of arrays")
+
+
 def _check_compressed(format_: str, shape: list[int], data: Any, indices: Any, pointers: Any) -> None:
     """Check what SciPy's loops trust. Its own check takes differences, which overflow."""
-    if any(type(length) is not int or length < 0 for length in shape):
-        raise DecodeError("stored data has a sparse matrix of impossible shape")
     if any(part.ndim != 1 or part.dtype.kind != "i" for part in (indices, pointers)) or not len(pointers):
         raise DecodeError("stored data has a sparse matrix with impossible indices")
     minor = shape[0] if format_ == "csc" else shape[-1]

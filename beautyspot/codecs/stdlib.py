@@ -22,7 +22,7 @@ from typing import Any
 from msgpack import ExtType
 
 from beautyspot.codecs import tags
-from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused, check_plain, tagged
+from beautyspot.codecs.state import DecodeFn, Decoding, EncodeFn, Encoding, Refused, check_plain, dict_of, tagged
 from beautyspot.errors import DecodeError
 
 __all__ = ["DECODERS", "find"]
@@ -113,6 +113,7 @@ def _encode_zone(state: Encoding, value: zoneinfo.ZoneInfo) -> ExtType:
 
 def _decode_zone(state: Decoding, data: bytes) -> zoneinfo.ZoneInfo:
     key = state.unpack(data)
+    check_plain(key)
     try:
         return zoneinfo.ZoneInfo(key)
     except zoneinfo.ZoneInfoNotFoundError as error:
@@ -168,6 +169,7 @@ def _encode_pattern(state: Encoding, value: re.Pattern[Any]) -> ExtType:
 
 def _decode_pattern(state: Decoding, data: bytes) -> re.Pattern[Any]:
     pattern, flags = state.parts(data)
+    check_plain(pattern, flags)
     if flags & re.DEBUG:
         raise DecodeError("stored data has a pattern with re.DEBUG")
     return re.compile(pattern, flags)
@@ -187,7 +189,7 @@ def _encode_namespace(state: Encoding, value: types.SimpleNamespace) -> ExtType:
 
 
 def _decode_namespace(state: Decoding, data: bytes) -> types.SimpleNamespace:
-    return types.SimpleNamespace(**state.unpack(data))
+    return types.SimpleNamespace(**dict_of(state.unpack(data)))
 
 
 def _encode_array(state: Encoding, value: array.array[Any]) -> ExtType:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import decimal
+import enum
 import pathlib
 import tracemalloc
 from dataclasses import dataclass
@@ -28,7 +29,11 @@ class Point:
     y: object
 
 
-KNOWN = {"Point": Point}
+class E(enum.Flag):
+    ONE = 1
+
+
+KNOWN = {"Point": Point, "E": E}
 CODEC = Codec()
 SETTINGS = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 
@@ -207,6 +212,9 @@ def test_models_with_the_wrong_state(state):
         ("bsr_array", [4, 4], (np.ones((1, 2, 2)), np.array([2], "i4"), np.array([0, 1, 1], "i4"))),
         ("coo_array", [4, 4], (np.ones(1), (np.array([4]), np.array([0])))),
         ("dia_array", [4, 4], (np.ones((1, 4)), np.array([0, 1]))),
+        ("dia_array", [-4, 4], (np.ones((1, 4)), np.array([0]))),
+        ("coo_array", [4, 4], (np.ones(1), np.zeros((1 << 40, 0)))),
+        ("coo_array", [4, 4], (np.ones(1), (np.zeros((1 << 40, 0), "i4"), np.array([0])))),
     ],
 )
 def test_forged_sparse_matrices(name, shape, parts):
@@ -250,6 +258,8 @@ LAZY = [
     *(["Point", LABELS, [1, 2]], [LABELS, {}, b""], [None, "L", [LABELS, 1], {}, None, {}, b"x"]),
     *([np.ma.array([1]).data, None, DIGITS, False], [DIGITS, False, {"months": 1}], [1, False, {"months": DIGITS}]),
     *([0, ["sparse", np.ones(1), DIGITS, "block", 5, 0.0]], [0, ["intervals", DIGITS, DIGITS, "left"]]),
+    *(LABELS, ["a", LABELS], ["E", None, LABELS], [LABELS, LABELS], ["csc_array", [DIGITS, 4], [np.ones(1)] * 3]),
+    *([None, "P", [1, 1], [ENDLESS], None, {}, b"x"], [None, "P", [1, 1], {}, [LABELS, b"x"], {}, b"x"]),
     *([0, ["periods", DIGITS, "D"]], [0, ["masked", "Int64", np.zeros(1, "i8"), DIGITS]]),
 ]
 
