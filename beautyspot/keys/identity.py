@@ -11,7 +11,6 @@ from weakref import WeakKeyDictionary
 
 from beautyspot.keys import tags
 from beautyspot.keys.dispatch import Handler
-from beautyspot.keys.refusal import Refusal
 
 __all__ = ["class_token", "code_handler", "public_name"]
 
@@ -70,8 +69,8 @@ def _marked(value: Any) -> object:
     """A function that beautyspot wrapped: the function inside and what changes its results."""
     own = value.__dict__
     inner = own.get("__spot_marked__", own.get("__spot_limited__", own.get("__wrapped__")))
-    if inner is None:
-        raise Refusal(value)
+    if inner is None:  # one of beautyspot's own
+        return [value.__module__, value.__qualname__]
     return [inner, list(own.get("__spot_semantics__", ()))]
 
 

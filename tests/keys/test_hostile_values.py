@@ -13,8 +13,9 @@ from collections.abc import Mapping
 
 import pytest
 
+from beautyspot import Spot
 from beautyspot.errors import KeyingError, UnhashableError
-from beautyspot.keys import compile_key, digest, encode
+from beautyspot.keys import compile_key, digest, encode, file_content, file_stat
 
 NEVER_CALLED = [
     "__eq__", "__hash__", "__getattr__", "__len__", "__iter__", "__bool__", "__repr__", "__str__",
@@ -197,6 +198,17 @@ def test_a_context_variable_is_what_it_holds():
     one = encode(variable)
     variable.set(2)
     assert len({unset, one, encode(variable), encode(contextvars.ContextVar("other"))}) == 4
+
+
+def test_functions_of_beautyspot_and_what_it_adds_to_a_marked_one():
+    """Its own functions go by name; the methods that a marked function has are no obstacle."""
+    assert encode(file_content) == encode(file_content) != encode(file_stat)
+
+    def double(x):
+        return 2 * x
+
+    marked = Spot("marks").mark(double)
+    assert encode(dict(vars(marked))) == encode(dict(vars(marked)))
 
 
 def test_sentinels_of_equal_name(monkeypatch):
