@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from beautyspot._engine.adoption import adoptable
@@ -20,12 +20,15 @@ from beautyspot._engine.peek import Missed, compile_peek
 from beautyspot._engine.plan import CallOptions, Limit, Request
 from beautyspot.errors import ConfigurationError
 from beautyspot.keys.key import KeyMaker, compile_key
+from beautyspot.keys.source_origin import own_attribute
 from beautyspot.limits.limiter import Limiter, evaluate_cost
 
 if TYPE_CHECKING:
     from beautyspot.spot import Spot
 
 __all__ = ["KeyOptions", "MarkedFunction", "limit_function", "mark_function"]
+
+KEPT = 256  # functions that `Spot.run` need not compile again
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -91,8 +94,8 @@ class MarkedCore(Generic[R]):
         self.function = function
         self.options = options
         self.keys = keys
-        self.limits: tuple[LimitOption, ...] = getattr(function, "__spot_limits__", ())
-        self.inner: Callable[..., R] = getattr(function, "__spot_limited__", function)
+        self.limits: tuple[LimitOption, ...] = _own(function, "__spot_limits__") or ()
+        self.inner: Callable[..., R] = _own(function, "__spot_limited__") or function
         self.name = readable_name(self.inner)
         self.make_key: KeyMaker = compile_key(
             self.inner, ignore=keys.ignore, key=keys.key, rules=keys.rules, version=options.version
@@ -103,41 +106,9 @@ class MarkedCore(Generic[R]):
     def __reduce__(self) -> tuple[Any, ...]:
         return MarkedCore, (self.spot, self.function, self.options, self.keys)
 
-    def compile_call(self) -> Callable[..., R]:
-        """Build what a plain function is replaced with."""
-        switch, make_key, peek, request = self.switch, self.make_key.make, self.peek, self.request
-        run = self.spot.engine.run
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            if not switch.keyed:
-                return run(request("", args, kwargs)).value
-            key = make_key(args, kwargs)
-            if not switch.reads:
-                return run(request(key, args, kwargs)).value
-            value = peek(key)
-            if type(value) is Missed:
-                return run(request(key, args, kwargs, value)).value
-            return value
-
-        return call
-
-    def compile_call_async(self) -> Callable[..., Any]:
-        """Build what a coroutine function is replaced with."""
-        switch, make_key, peek, request = self.switch, self.make_key.make, self.peek, self.request
-        run, remote = self.spot.engine.run_async, self.spot.db.remote
-
-        async def call(*args: Any, **kwargs: Any) -> Any:
-            if not switch.keyed:
-                return (await run(request("", args, kwargs))).value
-            key = make_key(args, kwargs)
-            if remote or not switch.reads:
-                return (await run(request(key, args, kwargs))).value
-            value = peek(key)
-            if type(value) is Missed:
-                return (await run(request(key, args, kwargs, value))).value
-            return value
-
-        return call
+    def parts(self) -> tuple[Any, ...]:
+        """What a call needs, for the wrapper's ``__spot_parts__``."""
+        return self.switch, self.make_key.make, self.peek, self.request, self.spot.engine
 
     def request(self, key: str, args: tuple[Any, ...], kwargs: dict[str, Any], missed: Missed | None = None) -> Request:
         """The call as the engine takes it."""
@@ -151,7 +122,7 @@ class MarkedCore(Generic[R]):
             known=make_key.identity.classes,
             describe=functools.partial(make_key.describe, args, kwargs),
             meta=self._meta,
-            unchanged=lambda: make_key.make(args, kwargs) == key,
+            unchanged=functools.partial(make_key.unchanged, args, kwargs, key),
             limits=self._limits(args, kwargs) if self.limits else (),
             legacy_keys=functools.partial(self._legacy_keys, args, kwargs) if self.spot.legacy else None,
             absent=missed is not None and missed.absent,
@@ -218,8 +189,9 @@ def mark_function(spot: Spot, function: Callable[..., Any], options: CallOptions
     """
     _check_markable(function)
     core: MarkedCore[Any] = MarkedCore(spot, function, options, keys)
-    wrapper: Any = core.compile_call_async() if inspect.iscoroutinefunction(core.inner) else core.compile_call()
+    wrapper = _coloured(is_async=inspect.iscoroutinefunction(core.inner))
     functools.update_wrapper(wrapper, core.inner)
+    wrapper.__spot_parts__ = core.parts()
     wrapper.__spot_marked__ = core.inner
     wrapper.__spot_semantics__ = (options.version,)
     wrapper.__spot_core__ = core
@@ -228,16 +200,55 @@ def mark_function(spot: Spot, function: Callable[..., Any], options: CallOptions
     return wrapper
 
 
+def _coloured(*, is_async: bool) -> Any:
+    """Make the function that stands in for the user's.
+
+    It finds what it needs in its own attributes: these are what ``%autoreload`` replaces in a function that other
+    modules have imported.
+    """
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        switch, make_key, peek, request, engine = call.__spot_parts__  # type: ignore[attr-defined]
+        if not switch.keyed:
+            return engine.run(request("", args, kwargs)).value
+        key = make_key(args, kwargs)
+        if not switch.reads:
+            return engine.run(request(key, args, kwargs)).value
+        value = peek(key)
+        if type(value) is Missed:
+            return engine.run(request(key, args, kwargs, value)).value
+        return value
+
+    async def call_async(*args: Any, **kwargs: Any) -> Any:
+        switch, make_key, peek, request, engine = call_async.__spot_parts__  # type: ignore[attr-defined]
+        if not switch.keyed:
+            return (await engine.run_async(request("", args, kwargs))).value
+        key = make_key(args, kwargs)
+        if engine.db.remote or not switch.reads:
+            return (await engine.run_async(request(key, args, kwargs))).value
+        value = peek(key)
+        if type(value) is Missed:
+            return (await engine.run_async(request(key, args, kwargs, value))).value
+        return value
+
+    return call_async if is_async else call
+
+
+def _own(function: object, name: str) -> Any:
+    """An attribute that was set on this very function, not copied to it by a decorator that stands above."""
+    return own_attribute(function, name) if isinstance(function, FunctionType) else None
+
+
 def limit_function(function: Callable[..., Any], limit: LimitOption) -> Any:
     """Make every run of `function` pass a rate limit. On a marked function only runs pass it, hits do not."""
     if not callable(function):
         raise ConfigurationError(f"a rate limit got {function!r} to decorate: write @spot.limiter(cost=1)")
-    core: MarkedCore[Any] | None = getattr(function, "__spot_core__", None)
+    core: MarkedCore[Any] | None = _own(function, "__spot_core__")
     if core is not None:
         return mark_function(core.spot, limit_function(core.function, limit), core.options, core.keys)
     _check_markable(function)
-    inner = getattr(function, "__spot_limited__", function)
-    limits: tuple[LimitOption, ...] = (limit, *getattr(function, "__spot_limits__", ()))
+    inner = _own(function, "__spot_limited__") or function
+    limits: tuple[LimitOption, ...] = (limit, *(_own(function, "__spot_limits__") or ()))
     wrapper: Any
     if inspect.iscoroutinefunction(inner):
 
@@ -259,20 +270,25 @@ def limit_function(function: Callable[..., Any], limit: LimitOption) -> Any:
 
 
 class MarkCache:
-    """Compiled forms of functions that are run without a decorator, kept as long as the function lives."""
+    """Marked forms of the functions that were last run without a decorator."""
 
     def __init__(self) -> None:
-        self._cores: weakref.WeakKeyDictionary[Callable[..., Any], dict[Any, Any]] = weakref.WeakKeyDictionary()
+        self._made: dict[tuple[Any, ...], Any] = {}
 
     def get(self, function: Callable[..., Any], options: Iterable[Any], make: Callable[[], Any]) -> Any:
         """Return the marked form of `function` under these options, made by `make` the first time."""
-        if not inspect.isfunction(function):
+        if not isinstance(function, FunctionType):
             return make()  # a bound method or callable object: its identity says nothing about its state
-        by_options = self._cores.setdefault(function, {})
-        token = tuple(options)
-        if token not in by_options:
-            by_options[token] = make()
-        return by_options[token]
+        token = (function, *options)
+        try:
+            found = self._made.get(token)
+        except TypeError:  # an option that has no hash
+            return make()
+        if found is None:
+            found = self._made[token] = make()
+            if len(self._made) > KEPT:
+                self._made.pop(next(iter(list(self._made))), None)
+        return found
 
 
 def readable_name(function: Callable[..., Any]) -> str:
