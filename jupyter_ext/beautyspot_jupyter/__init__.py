@@ -2,8 +2,8 @@
 
 Reading order: `magics` and `options` (what was asked), `cells` with `names`, `hazards` and `definitions` (what the text
 says), `namespace`, `reach`, `files`, `asked`, `rng` and `settings` (what the run depends on and changes), `execute` and
-`capture` (how it runs), `cell_call` (look-up, run, record), `graph`, `cell_result` and `outputs` (what is stored),
-`replay` (the way back), `badge` and `reasons` (what the user is told).
+`capture` (how it runs), `cell_call` (look-up, run, record), `graph`, `holders`, `cell_result` and `outputs` (what is
+stored), `replay` (the way back), `badge` and `reasons` (what the user is told).
 """
 
 from __future__ import annotations

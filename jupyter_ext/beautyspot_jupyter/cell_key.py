@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from blake3 import blake3
@@ -30,6 +30,7 @@ from beautyspot_jupyter.reach import Reach, attributes_digest, reach
 
 __all__ = ["BASE", "CellKey", "make_key", "record_suffix"]
 
+_DATA = frozenset({str, bytes, bool, int, float, complex, list, tuple, dict, set})
 BASE = 32  # hexadecimal digits
 _SUFFIX = 16
 
@@ -111,6 +112,8 @@ def _parts(cell: Cell, key: CellKey, namespace: dict[str, Any]) -> Iterator[tupl
         yield f"exists:{name}", str(name in namespace)
     for name, value in key.reach.foreign.items():
         yield f"outside:{name}", digest(value, name).hex()
+    for name, value in _library_data(cell, key, namespace):
+        yield f"outside:{name}", digest(value, name).hex()
     shared = sharing(key.reads.values)
     if shared:
         yield "sharing", digest(shared).hex()
@@ -118,8 +121,8 @@ def _parts(cell: Cell, key: CellKey, namespace: dict[str, Any]) -> Iterator[tupl
         yield f"setting:{name}", digest(deviation).hex()
 
 
-def _roots(cell: Cell, key: CellKey, namespace: dict[str, Any]) -> Iterator[object]:
-    """Objects through which the cell can call functions."""
+def _used(cell: Cell, key: CellKey, namespace: dict[str, Any]) -> dict[str, object]:
+    """What the names of a cell stand for, imported ones too."""
     used = {**key.reads.values, **{name: namespace[name] for name in key.soft if name in namespace}}
     for node in import_statements(cell.tree):
         for alias in node.names:
@@ -128,7 +131,23 @@ def _roots(cell: Cell, key: CellKey, namespace: dict[str, Any]) -> Iterator[obje
                 used[name] = getattr(sys.modules.get(node.module or ""), alias.name, None)
             else:
                 used[name] = sys.modules.get(alias.name if alias.asname else name)
-    for name, value in used.items():
+    return used
+
+
+def _library_data(cell: Cell, key: CellKey, namespace: dict[str, Any]) -> Iterator[tuple[str, object]]:
+    """Plain data (``sys.argv``) and functions of the user (a patch) that lie in modules of libraries."""
+    for name, value in _used(cell, key, namespace).items():
+        if not isinstance(value, ModuleType) or is_user_code(value):
+            continue
+        for chain in cell.names.chains.get(name, ()):
+            found = _followed(value, chain) if chain else None
+            if type(found) in _DATA or (isinstance(found, FunctionType) and is_user_code(found)):
+                yield ".".join((name, *chain)), found
+
+
+def _roots(cell: Cell, key: CellKey, namespace: dict[str, Any]) -> Iterator[object]:
+    """Objects through which the cell can call functions."""
+    for name, value in _used(cell, key, namespace).items():
         if not isinstance(value, ModuleType):
             yield value
         elif is_user_code(value):
@@ -147,10 +166,10 @@ def _followed(value: object, chain: tuple[str, ...]) -> object:
 def _words(cell: Cell, key: CellKey, namespace: dict[str, Any]) -> set[str]:
     """Names that a library may look up in the namespace, because they stand in a text that it is given."""
     texts: set[str] = set()
-    for name in cell.hazards.texts if not key.reach.texts else key.reads.values:
+    for name in cell.hazards.texts if not key.reach.reads_texts else key.reads.values:
         value = namespace.get(name)
         texts.update(item for item in (value if isinstance(value, (list, tuple)) else [value]) if isinstance(item, str))
-    if key.reach.texts:
+    if key.reach.reads_texts:
         texts |= cell.hazards.paths  # all text of the cell: it may be handed to such a function
     found = key.reach.words | {word for text in texts for word in identifiers(text)}
     return {word for word in found if word in namespace and word not in cell.names.definite}

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import ast
 import copy
-import gc
 import io
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from types import CellType, FunctionType, ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from IPython.core.display_functions import DisplayHandle
@@ -26,7 +25,8 @@ from beautyspot.keys.source import register_tree
 from beautyspot_jupyter.cells import Cell
 from beautyspot_jupyter.definitions import changed_since
 from beautyspot_jupyter.execute import Place
-from beautyspot_jupyter.graph import InputMap, Tangled, map_inputs, mutable_parts, pack, unpack
+from beautyspot_jupyter.graph import InputMap, Tangled, pack, unpack
+from beautyspot_jupyter.holders import entangled
 from beautyspot_jupyter.namespace import is_hidden
 from beautyspot_jupyter.observation import Changes, NotStorable, Observation
 from beautyspot_jupyter.outputs import fold
@@ -160,35 +160,6 @@ def _is_filled(value: object) -> bool:
         return True
     numpy = sys.modules.get("numpy")
     return numpy is not None and type(value) is numpy.ndarray and value.flags.writeable  # type: ignore[attr-defined]
-
-
-def entangled(namespace: Mapping[str, Any], value: object, *, only_parts: bool) -> str | None:
-    """The name of another variable that holds a value, or mutable parts of it, inside itself.
-
-    Args:
-        namespace: All variables.
-        value: What is going to be replaced.
-        only_parts: Whether the value itself stays the same object, so that only its parts are replaced.
-    """
-    parts = mutable_parts(value)
-    wanted = parts if only_parts else {id(value), *parts}
-    if not wanted:
-        return None
-    ident = id(value)  # comparing ids keeps the comprehensions from holding the value in a closure, see below
-    others = {name: v for name, v in namespace.items() if id(v) != ident and not is_hidden(name)}
-    others.update({f"Out[{n}]": v for n, v in namespace.get("_oh", {}).items() if id(v) != ident})
-    try:
-        found = map_inputs(others)
-    except Tangled:
-        return "another variable"
-    for part in wanted:
-        if part in found.paths:
-            return found.paths[part][0]
-        if part in found.opaque:
-            return found.opaque[part]
-    if not only_parts and any(isinstance(holder, CellType) for holder in gc.get_referrers(value)):
-        return "a function"
-    return None
 
 
 def _unchanged(inputs: InputMap, mutated: Iterable[str]) -> InputMap:

@@ -94,6 +94,8 @@ class Watch:
         Raises:
             ValueError: A file changed while it was used; the message is the reason not to store.
         """
+        if self.asked is not None:
+            self.mention(path for path in self.asked.touched if path not in self.written)
         found: list[Dependency] = []
         for path, stamp in self.read.items():
             if path in self.written:
@@ -112,7 +114,12 @@ class Watch:
         if self.asked is not None:
             known = {path for _, path, _ in found}
             for kind, name, state in self.asked.dependencies(known):
-                if kind == "stat" and state != asked.GONE and _is_temporary(name) and not os.path.exists(name):
+                if (
+                    kind in {"stat", "status"}
+                    and state != asked.GONE
+                    and _is_temporary(name)
+                    and not os.path.exists(name)
+                ):
                     continue  # the run made it and removed it
                 found.append([kind, name, state])
         return found

@@ -19,7 +19,7 @@ from typing import Any
 from beautyspot.keys.source_origin import is_infrastructure
 from beautyspot.keys.source_values import is_immutable
 
-__all__ = ["CellLink", "InputMap", "Packed", "Tangled", "map_inputs", "mutable_parts", "pack", "sharing", "unpack"]
+__all__ = ["CellLink", "InputMap", "Packed", "Tangled", "map_inputs", "pack", "sharing", "unpack"]
 
 NODE_LIMIT = 2_000_000
 _CONTAINERS = frozenset({list, tuple, deque, dict, set, frozenset})
@@ -200,12 +200,6 @@ def sharing(inputs: Mapping[str, object]) -> list[tuple[int, int]]:
             ):
                 found.shared.append((-1 - first, number))
     return found.shared
-
-
-def mutable_parts(value: object) -> set[int]:
-    """Ids of the mutable objects inside a value, itself left out."""
-    found = map_inputs({"value": value})
-    return {*found.paths, *found.opaque} - {id(value)}
 
 
 class _Scan:

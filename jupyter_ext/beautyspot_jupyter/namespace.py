@@ -88,7 +88,7 @@ def digest_name(name: str, chains: Chains, namespace: Mapping[str, Any]) -> str 
     if name not in namespace:
         return None if hasattr(builtins, name) or _DUNDER.fullmatch(name) else ABSENT
     value = namespace[name]
-    if is_infrastructure(value) or (name in _SHELL and _is_shells_own(name, value)) or _DUNDER.fullmatch(name):
+    if is_infrastructure(value) or (name in _SHELL and _is_shells_own(value)) or _DUNDER.fullmatch(name):
         return None
     try:
         if isinstance(value, ModuleType) and is_user_code(value):
@@ -131,9 +131,9 @@ def _uses(chains: tuple[tuple[str, ...], ...], imports: tuple[str, ...]) -> Code
     return next(constant for constant in module.co_consts if isinstance(constant, CodeType))
 
 
-def _is_shells_own(name: str, value: object) -> bool:
+def _is_shells_own(value: object) -> bool:
     module = str(getattr(value, "__module__", None) or type(value).__module__)
-    return module.partition(".")[0] in {"IPython", "ipykernel", "builtins", "io", "_io"} or name == "display"
+    return module.partition(".")[0] in {"IPython", "ipykernel", "builtins", "io", "_io"}
 
 
 def is_steady(value: object) -> bool:

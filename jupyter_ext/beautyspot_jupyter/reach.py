@@ -42,13 +42,15 @@ class Reach:
         functions: The functions, kept so that their attributes can be compared after the run.
         stores: Names of the namespace that one of them binds or deletes.
         foreign: Values of names that one of them binds in another module, by ``module.name``.
-        texts: String constants of functions that give texts to libraries that look names up in them.
+        reads_texts: Whether one of them gives a text to a library that looks names up in it.
+        texts: String constants of such functions.
         hazards: What cannot be followed.
     """
 
     functions: list[FunctionType] = field(default_factory=list)
     stores: set[str] = field(default_factory=set)
     foreign: dict[str, object] = field(default_factory=dict)
+    reads_texts: bool = False
     texts: set[str] = field(default_factory=set)
     hazards: list[Hazard] = field(default_factory=list)
 
@@ -121,6 +123,7 @@ def _of_function(function: FunctionType, namespace: Mapping[str, Any], found: Re
         module = scope.get("__name__", "?")
         found.foreign.update({f"{module}.{name}": scope.get(name) for name in facts.stores})
     if facts.attributes & TEXT_READERS:
+        found.reads_texts = True
         found.texts |= facts.texts
     found.hazards += _hazards(function.__name__, facts, scope)
     for name in facts.loads & scope.keys():
