@@ -168,7 +168,7 @@ def _facts(code: CodeType) -> _Facts:
         pending.extend(constant for constant in part.co_consts if isinstance(constant, CodeType))
         texts.update(constant for constant in part.co_consts if isinstance(constant, str))
         for step in dis.get_instructions(part):
-            if step.opname in {"LOAD_GLOBAL", "LOAD_NAME"}:
+            if step.opname in {"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"}:
                 loads.add(str(step.argval))
             elif step.opname in {"STORE_GLOBAL", "DELETE_GLOBAL"}:
                 stores.add(str(step.argval))
