@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import CodeType, FrameType, TracebackType
 from typing import Any
 
+from beautyspot.errors import SpotError
 from beautyspot.keys.source import register_tree
 from beautyspot_jupyter.cells import Cell
 
@@ -157,7 +158,12 @@ async def execute_async(shell: Any, cell: Cell, place: Place) -> None:
 
 
 def show_only_body(shell: Any, error: BaseException) -> None:
-    """Let IPython show the traceback from the cell's own line on, without the frames of the magic above it."""
+    """Let IPython show the traceback from the cell's own line on, without the frames of the magic above it.
+
+    Args:
+        shell: The shell.
+        error: What the cell, or the magic itself, raised.
+    """
     found = None
     trace = error.__traceback__
     while trace is not None:
@@ -165,10 +171,12 @@ def show_only_body(shell: Any, error: BaseException) -> None:
             found = trace.tb_next
         trace = trace.tb_next
     inner: TracebackType | None = found
-    if inner is None or hasattr(error, "_render_traceback_"):
+    if hasattr(error, "_render_traceback_") or (inner is None and not isinstance(error, SpotError)):
         return
 
     def render() -> Any:
+        if inner is None:  # the cell did not run, and the message says why: no frame would add to it
+            return [f"{type(error).__name__}: {error}"]
         return shell.InteractiveTB.structured_traceback(type(error), error, inner, tb_offset=0)
 
     error._render_traceback_ = render  # type: ignore[attr-defined]  # the protocol that IPython asks exceptions for

@@ -339,6 +339,7 @@ class TestOptions:
         failed = lab.run("%%spot --frozen\ntick()", check=False)
         assert isinstance(failed.error, CacheMissError)
         assert "first run" in str(failed.error)
+        assert failed.out.strip() == f"CacheMissError: {failed.error}"
         assert failed.ran == 0
         lab.run("%%spot\ntick()")
         assert lab.run("%%spot --frozen\ntick()").kind == "hit"
