@@ -50,11 +50,10 @@ def _extras(value: Any) -> tuple[object, object]:
 
 
 def _columns(value: Any) -> list[Any]:
-    manager = getattr(value, "_mgr", None)
-    arrays = getattr(manager, "column_arrays", None)  # ten times as fast as iloc for wide frames
-    if isinstance(arrays, list) and len(arrays) == value.shape[1]:
-        return arrays
-    return [value.iloc[:, at].array for at in range(value.shape[1])]
+    take = getattr(getattr(value, "_mgr", None), "iget_values", None)  # ten times as fast as iloc for wide frames
+    if take is None:
+        return [value.iloc[:, at].array for at in range(value.shape[1])]
+    return [take(at) for at in range(value.shape[1])]
 
 
 def _gathered(value: Any) -> Iterator[tuple[int, object]]:

@@ -99,7 +99,8 @@ def test_mark_documents_its_options() -> None:
     """Every option of `mark` is in its docstring and on the page about functions."""
     page = (REPOSITORY / "docs" / "functions.md").read_text(encoding="utf-8")
     (overload,) = [each for each in _overloads(Spot.mark) if "ttl" in inspect.signature(each).parameters]
-    options = [name for name in inspect.signature(overload).parameters if name not in {"self", "function", "input_key_fn"}]
+    hidden = {"self", "function", "input_key_fn"}
+    options = [name for name in inspect.signature(overload).parameters if name not in hidden]
     assert [name for name in options if f"\n    {name}: " not in (inspect.getdoc(Spot.mark) or "")] == []
     assert [name for name in options if f"`{name}=" not in page] == []
 

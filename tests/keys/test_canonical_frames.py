@@ -348,3 +348,44 @@ def test_rare_arrow_layouts():
 def test_arrow_scalars_keep_nanoseconds():
     """Python's time has microseconds, Arrow's nanoseconds."""
     distinct([pa.scalar(number, kind) for number in (1, 2) for kind in (pa.time64("ns"), pa.timestamp("ns"))])
+
+
+DTYPES = {
+    "category": pd.CategoricalDtype(),
+    "ordered": pd.CategoricalDtype(["a", "b"], ordered=True),
+    "text": pd.StringDtype("python"),
+    "arrow text": pd.StringDtype("pyarrow"),
+    "object": object,
+}
+
+
+def test_the_dtype_of_a_column_counts_whatever_it_holds():
+    """Also after pandas has filled its own caches: equal values of another dtype are another frame."""
+    frames = {name: pd.DataFrame({"g": ["a", "b"]}).astype(dtype) for name, dtype in DTYPES.items()}
+    frames["default"] = pd.DataFrame({"g": ["a", "b"]})
+    for frame in frames.values():
+        frame.to_json()
+        frame.describe()
+    digests = {name: digest(frame) for name, frame in frames.items()}
+    distinct = {str(frame["g"].dtype) + repr(frame["g"].dtype) for frame in frames.values()}
+    assert len(set(digests.values())) == len(distinct)
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        ([1, 2], "category"),
+        ([1, 2], "Int64"),
+        ([1, 2], "int64[pyarrow]"),
+        ([1.0, 2.0], "Float64"),
+        ([True, False], "boolean"),
+        ([0, 0, 1], pd.SparseDtype("int64", 0)),
+    ],
+)
+def test_extension_dtypes_are_no_numpy_dtypes(values, dtype):
+    """A frame and its `astype` differ, in one column and beside others."""
+    frame = pd.DataFrame({"a": values, "b": values})
+    changed = frame.assign(b=frame["b"].astype(dtype))
+    assert digest(frame) != digest(changed)
+    assert digest(changed) == digest(changed.copy())
+    assert digest(frame[["b"]]) != digest(changed[["b"]])
