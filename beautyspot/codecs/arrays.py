@@ -227,12 +227,19 @@ def _decode_masked(state: Decoding, data: bytes) -> Any:
     fits = mask is None or (isinstance(mask, np.ndarray) and mask.shape == getattr(values, "shape", None))
     if not isinstance(values, np.ndarray) or not fits:
         raise DecodeError("stored data has a mask that does not fit its array")
-    if fill is not None and not (isinstance(fill, (np.ndarray, np.generic)) and fill.size == 1):
+    if fill is not None and not _is_scalar_for(values, fill):
         raise DecodeError("stored data has a mask with a value to fill in that is no scalar")
     restored: Any = np.ma.MaskedArray(values, mask=np.ma.nomask if mask is None else mask, hard_mask=hard, copy=False)
     if fill is not None:
         restored.fill_value = fill
     return restored
+
+
+def _is_scalar_for(values: NDArray[Any], fill: object) -> bool:
+    """Whether a value to fill in is one of the array's kind: an object would be converted, whatever that takes."""
+    if not isinstance(fill, (np.ndarray, np.generic)) or fill.size != 1:
+        return False
+    return not fill.dtype.hasobject or values.dtype.hasobject
 
 
 def _encode_masked_constant(_state: Encoding, _value: object) -> ExtType:

@@ -17,7 +17,7 @@ from beautyspot.errors import DecodeError
 
 pd: Any = import_module("pandas")  # untyped: the stubs leave out what pickling pandas' data takes
 
-__all__ = ["ARRAY_TYPES", "build", "check_range", "describe", "refuse_range"]
+__all__ = ["ARRAY_TYPES", "build", "check_numbers", "check_range", "describe", "refuse_range"]
 
 _LONG_RANGE = 1 << 24
 
@@ -74,6 +74,16 @@ def _is_too_long(labels: Any, used: int) -> bool:
     return isinstance(labels, pd.RangeIndex) and len(labels) > max(used, _LONG_RANGE)
 
 
+def check_numbers(values: Any, kind: str) -> None:
+    """Check that stored data is a NumPy array of one kind of numbers: objects would be converted, whatever that takes.
+
+    Raises:
+        DecodeError: It is something else.
+    """
+    if not isinstance(values, np.ndarray) or values.dtype.kind != kind:
+        raise DecodeError(f"stored data has {type(values).__name__} where an array of kind {kind!r} belongs")
+
+
 def _check_arrays(*values: object) -> None:
     """Check data that pandas would otherwise convert: one number with a large exponent becomes all of its digits."""
     for value in values:
@@ -124,7 +134,7 @@ def _build_deltas(values: Any) -> Any:
 
 
 def _build_periods(ordinals: Any, name: str) -> Any:
-    _check_arrays(ordinals)
+    check_numbers(ordinals, "i")
     check_plain(name)
     return pd.arrays.PeriodArray(ordinals, dtype=pd.PeriodDtype.construct_from_string(name))
 
@@ -135,7 +145,8 @@ def _describe_categories(values: Any) -> list[Any]:
 
 
 def _build_categories(codes: Any, categories: Any, ordered: bool) -> Any:
-    if type(codes) is not np.ndarray or not isinstance(categories, pd.Index):
+    check_numbers(codes, "i")
+    if not isinstance(categories, pd.Index):
         raise DecodeError("stored data has categories that are no index")
     check_range(categories, len(codes))
     check_plain(ordered)
@@ -143,7 +154,7 @@ def _build_categories(codes: Any, categories: Any, ordered: bool) -> Any:
 
 
 def _build_masked(name: str, values: Any, mask: Any) -> Any:
-    _check_arrays(values, mask)
+    check_numbers(mask, "b")
     dtype = _MASKED_DTYPES[name]
     if not isinstance(values, np.ndarray) or values.dtype != dtype.numpy_dtype:
         raise DecodeError("stored data has masked values of another type")
@@ -156,7 +167,8 @@ def _describe_sparse(values: Any) -> list[Any]:
 
 
 def _build_sparse(values: Any, indices: Any, kind: str, length: int, fill: Any) -> Any:
-    _check_arrays(values, indices)
+    _check_arrays(values)
+    check_numbers(indices, "i")
     check_plain(kind, length)
     index = import_module("pandas._libs.sparse").IntIndex(length, indices, check_integrity=True)
     if index.npoints != len(values):

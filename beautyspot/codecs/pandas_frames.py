@@ -17,7 +17,7 @@ import numpy as np
 from msgpack import ExtType
 
 from beautyspot.codecs import pandas_scalars, tags
-from beautyspot.codecs.pandas_arrays import ARRAY_TYPES, build, check_range, describe, refuse_range
+from beautyspot.codecs.pandas_arrays import ARRAY_TYPES, build, check_numbers, check_range, describe, refuse_range
 from beautyspot.codecs.state import (
     DecodeFn,
     Decoding,
@@ -90,8 +90,10 @@ def _decode_index(state: Decoding, data: bytes) -> Any:
         return pd.RangeIndex(*rest, name=name)
     if cls is pd.MultiIndex:
         levels, codes, sortorder = rest
-        if not all(map(_is_index, list_of(levels))) or not all(type(part) is np.ndarray for part in list_of(codes)):
+        if not all(map(_is_index, list_of(levels))):
             raise DecodeError("stored data has levels of labels that are no indexes")
+        for places in list_of(codes):
+            check_numbers(places, "i")
         list_of(name)
         check_plain(sortorder)
         for level, places in zip(levels, codes, strict=True):

@@ -71,7 +71,7 @@ def _flat(format_: str, parts: list[Any]) -> list[Any]:
 
 def _check_arrays(data: Any, *places: Any) -> None:
     whole = all(isinstance(array, np.ndarray) for array in (data, *places))
-    if not whole or any(array.ndim != 1 for array in places):
+    if not whole or any(array.ndim != 1 or array.dtype.kind != "i" for array in places):
         raise DecodeError("stored data has a sparse matrix that is not made of arrays")
 
 

@@ -236,6 +236,7 @@ def test_images_with_attributes_of_their_structure():
 ENDLESS = range(10_000_000)
 LABELS = pd.RangeIndex(10_000_000)
 WIDE = pd.RangeIndex(1 << 25)
+CELLS = np.array([decimal.Decimal("1e100000000")], dtype=object)
 DIGITS = decimal.Decimal("1e100000000")
 LAZY = [
     ENDLESS,
@@ -260,6 +261,10 @@ LAZY = [
     *([0, ["sparse", np.ones(1), DIGITS, "block", 5, 0.0]], [0, ["intervals", DIGITS, DIGITS, "left"]]),
     *(LABELS, ["a", LABELS], ["E", None, LABELS], [LABELS, LABELS], ["csc_array", [DIGITS, 4], [np.ones(1)] * 3]),
     *([None, "P", [1, 1], [ENDLESS], None, {}, b"x"], [None, "P", [1, 1], {}, [LABELS, b"x"], {}, b"x"]),
+    *([np.zeros(1, "i8"), None, CELLS, False], [0, ["sparse", np.ones(1), CELLS, "block", 5, 0.0]]),
+    *([0, ["periods", CELLS, "D"]], [0, ["masked", "Int64", np.zeros(1, "i8"), CELLS]]),
+    *([2, [None], [pd.Index([1])], [CELLS], None], [0, ["categories", CELLS, pd.Index([1]), False]]),
+    *(["coo_array", [4, 4], [np.ones(1), (CELLS, CELLS)]], ["dia_array", [4, 4], [np.ones((1, 4)), CELLS]]),
     *([0, ["periods", DIGITS, "D"]], [0, ["masked", "Int64", np.zeros(1, "i8"), DIGITS]]),
 ]
 
