@@ -11,7 +11,7 @@ from beautyspot.entry import Query
 from beautyspot.errors import ConfigurationError
 from beautyspot.units import seconds
 
-__all__ = ["file_name", "flag", "names", "positive", "query", "rules", "text"]
+__all__ = ["classes", "file_name", "flag", "names", "positive", "query", "rules", "text"]
 
 
 def file_name(name: object) -> str:
@@ -61,6 +61,16 @@ def names(option: str, value: object) -> tuple[str, ...]:
     found = tuple(value) if isinstance(value, Iterable) else ()
     if not isinstance(value, Iterable) or not all(isinstance(name, str) for name in found):
         raise ConfigurationError(f"{option}={value!r}: expected names, for instance {option}=['a', 'b']")
+    return found
+
+
+def classes(option: str, value: object) -> tuple[type, ...]:
+    """Check an option that takes classes; a single one may stand alone."""
+    if isinstance(value, type):
+        value = (value,)
+    found = tuple(value) if isinstance(value, Iterable) else ()
+    if not isinstance(value, Iterable) or not all(isinstance(cls, type) for cls in found):
+        raise ConfigurationError(f"{option}={value!r}: expected classes, for instance {option}=[MyClass]")
     return found
 
 

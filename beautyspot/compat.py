@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from beautyspot._callers import frames_to_user
 from beautyspot.errors import ConfigurationError, SpotDeprecationWarning
 
 if TYPE_CHECKING:
@@ -109,4 +110,4 @@ def Project(name: str, *args: Any, **options: Any) -> Spot:  # noqa: N802  (a cl
 
 
 def _warn(message: str) -> None:
-    warnings.warn(message, SpotDeprecationWarning, stacklevel=4)
+    warnings.warn(message, SpotDeprecationWarning, stacklevel=frames_to_user())

@@ -70,20 +70,20 @@ class MarkedFunction(Protocol[P, R_co]):
     @overload
     def __get__(self, instance: object, owner: type | None = None) -> Callable[..., R_co]: ...
 
-    def key(self, *args: P.args, **kwargs: P.kwargs) -> str:
+    def key(self, /, *args: P.args, **kwargs: P.kwargs) -> str:
         """Return the hex key of this call, without looking it up."""
 
-    def is_cached(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+    def is_cached(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Whether this call would find a stored result that has not expired."""
 
-    def explain(self, *args: P.args, **kwargs: P.kwargs) -> Explanation:
+    def explain(self, /, *args: P.args, **kwargs: P.kwargs) -> Explanation:
         """Say whether this call would hit and, if not, what differs from the nearest entry. Runs nothing."""
 
-    def invalidate(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+    def invalidate(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Delete the result of this call; return whether there was one."""
 
     def clear(self) -> int:
-        """Delete all results of this function and return how many there were."""
+        """Delete all results that are stored under this function's name and return how many there were."""
 
 
 class MarkedCore(Generic[R]):
@@ -129,16 +129,16 @@ class MarkedCore(Generic[R]):
             stamp=None if missed is None else missed.stamp,
         )
 
-    def key(self, *args: Any, **kwargs: Any) -> str:
+    def key(self, /, *args: Any, **kwargs: Any) -> str:
         return self.make_key(args, kwargs)
 
-    def is_cached(self, *args: Any, **kwargs: Any) -> bool:
+    def is_cached(self, /, *args: Any, **kwargs: Any) -> bool:
         row = self.spot.db.get(self.make_key(args, kwargs))
         if row is None:
             return self._adoptable(args, kwargs) is not None
         return is_live(row, self.spot.engine.clock())
 
-    def explain(self, *args: Any, **kwargs: Any) -> Explanation:
+    def explain(self, /, *args: Any, **kwargs: Any) -> Explanation:
         found = explain(self.spot.engine, self.name, self.make_key.describe(args, kwargs))
         if found.would_hit or found.nearest == found.key:
             return found
@@ -148,9 +148,9 @@ class MarkedCore(Generic[R]):
         reason = "a result of beautyspot 1.x or 2.x is stored"
         return Explanation(found.name, found.key, would_hit=True, reason=reason, nearest=old)
 
-    def invalidate(self, *args: Any, **kwargs: Any) -> bool:
+    def invalidate(self, /, *args: Any, **kwargs: Any) -> bool:
         old = self._adoptable(args, kwargs)
-        return self.spot.db.delete([self.make_key(args, kwargs), *([old] if old else [])]) > 0
+        return self.spot.engine.delete([self.make_key(args, kwargs), *([old] if old else [])]) > 0
 
     def clear(self) -> int:
         return self.spot.invalidate(function=self.name)
@@ -168,7 +168,7 @@ class MarkedCore(Generic[R]):
         engine = self.spot.engine
         if not self.spot.legacy or not engine.has_legacy_rows():
             return None
-        found = adoptable(engine, self._legacy_keys(args, kwargs))
+        found = adoptable(engine, self._legacy_keys(args, kwargs), self.options.ttl)
         return None if found is None else found[1].cache_key
 
     def _legacy_keys(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
@@ -189,7 +189,7 @@ def mark_function(spot: Spot, function: Callable[..., Any], options: CallOptions
     """
     _check_markable(function)
     core: MarkedCore[Any] = MarkedCore(spot, function, options, keys)
-    wrapper = _coloured(is_async=inspect.iscoroutinefunction(core.inner))
+    wrapper = _coloured(is_async=_runs_as(inspect.iscoroutinefunction, core.inner))
     functools.update_wrapper(wrapper, core.inner)
     wrapper.__spot_parts__ = core.parts()
     wrapper.__spot_marked__ = core.inner
@@ -250,7 +250,7 @@ def limit_function(function: Callable[..., Any], limit: LimitOption) -> Any:
     inner = _own(function, "__spot_limited__") or function
     limits: tuple[LimitOption, ...] = (limit, *(_own(function, "__spot_limits__") or ()))
     wrapper: Any
-    if inspect.iscoroutinefunction(inner):
+    if _runs_as(inspect.iscoroutinefunction, inner):
 
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
             for each in limits:
@@ -299,7 +299,14 @@ def readable_name(function: Callable[..., Any]) -> str:
     return name.rpartition("<locals>.")[2]
 
 
-def _check_markable(function: object) -> None:
+def _runs_as(is_kind: Callable[[object], bool], function: Callable[..., Any]) -> bool:
+    """Whether calling this makes what `is_kind` asks for; a callable object is asked for what its class says."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return is_kind(function) or (not inspect.isroutine(function) and is_kind(type(function).__call__))
+
+
+def _check_markable(function: Any) -> None:
     if isinstance(function, staticmethod | classmethod):
         kind = type(function).__name__
         raise ConfigurationError(f"@spot.mark got a {kind}: put it below @{kind}, next to the def")
@@ -307,7 +314,7 @@ def _check_markable(function: object) -> None:
         raise ConfigurationError("@spot.mark got a property: put it below @property, next to the def")
     if isinstance(function, type) or not callable(function):
         raise ConfigurationError(f"a function can be marked, not {function!r}")
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+    if _runs_as(inspect.isgeneratorfunction, function) or _runs_as(inspect.isasyncgenfunction, function):
         raise ConfigurationError(
             f"{readable_name(function)} is a generator function, and those are not cached: return a list instead"
         )

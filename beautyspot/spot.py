@@ -51,7 +51,7 @@ class Spot:
         save_blob: Default of `mark`.
         version: Default of `mark`.
         content_type: Default of `mark`.
-        offload_threshold: Payload bytes above which a result goes to blob storage.
+        offload_threshold: Size above which a result goes to blob storage: bytes, or text such as ``"64 KiB"``.
         legacy: Whether results that beautyspot 1.x or 2.x stored in `db` may be used.
         pickle_types: Classes whose instances may be stored with pickle, which runs code when it is read. Only with
             files that nobody else can write.
@@ -86,22 +86,22 @@ class Spot:
         save_blob: bool | None = None,
         version: str | None = None,
         content_type: str | None = None,
-        offload_threshold: int | None = None,
+        offload_threshold: str | int | None = None,
         legacy: bool = True,
         pickle_types: Iterable[type] = (),
         **legacy_options: Any,
     ) -> None:
         old = compat.spot_options(legacy_options)
         self.name = _checks.file_name(name)
-        config = load_config()
+        config = load_config(mode=mode, strict=strict, offload_threshold=offload_threshold)
         home = workspace()
-        self.legacy = legacy
+        self.legacy = _checks.flag("legacy", legacy) is not False
         self.db: TaskDB = open_db(db if db is not None else home / f"{name}.db")
         place = storage if storage is not None else old.storage
         self.storage: Storage = open_storage(place if place is not None else home / "blobs", old.storage_options)
         if db is None or place is None:
             prepare_workspace(home)
-        self.codec = Codec(pickle_types=tuple(pickle_types))
+        self.codec = Codec(pickle_types=_checks.classes("pickle_types", pickle_types))
         self.defaults = CallOptions(
             save_blob=_checks.flag("save_blob", old.save_blob if save_blob is None else save_blob),
             version=_checks.text("version", old.version if version is None else version),
@@ -111,9 +111,9 @@ class Spot:
             self.db,
             self.storage,
             self.codec,
-            mode=config.mode if mode is None else parse_mode(mode),
-            strict=config.strict if strict is None else strict,
-            threshold=config.offload_threshold if offload_threshold is None else offload_threshold,
+            mode=config.mode,
+            strict=config.strict,
+            threshold=config.offload_threshold,
         )
         self._limiter = Limiter(tpm, name=name)
         self._marked = MarkCache()
@@ -189,7 +189,8 @@ class Spot:
             key: Called with the arguments; what it returns enters the key in their place.
             rules: Parameter name to a function of its value; what that returns enters the key instead of the value, for
                 instance `beautyspot.file_content` for a path.
-            ttl: How long a result stays valid: seconds, a timedelta or text such as ``"7d"``.
+            ttl: How long a result stays valid from when it is stored: seconds, a timedelta or text such as ``"7d"``.
+                Results that are stored already keep the time they were stored with.
             tags: Labels to find entries by.
             wait: False returns before the result is saved; `flush` waits for it.
             min_time: Runs that took less than this are not stored: seconds, or text such as ``"200ms"``.
@@ -414,6 +415,8 @@ class Spot:
     def invalidate(self, *, key: str | None = None, function: str | None = None, tag: str | None = None) -> int:
         """Delete entries and return how many there were. Their blobs stay until the storage is swept.
 
+        Calls of this Spot that are under way are not interrupted, but their results are not stored.
+
         Args:
             key: One key.
             function: All entries of a function or cell label.
@@ -423,10 +426,13 @@ class Spot:
             ConfigurationError: Nothing was chosen.
         """
         if key is not None:
-            return self.db.delete([key])
+            return self.engine.delete([key])
         if function is None and tag is None:
             raise ConfigurationError("invalidate what? Give key=, function= or tag=")
         number = 0
+        self.engine.drop(
+            lambda flight: (function is None or flight.name == function) and (tag is None or tag in flight.tags)
+        )
         while True:
             page = self.db.scan(Query(function=function, tag=tag, limit=PAGE))
             deleted = self.db.delete([entry.cache_key for entry in page])

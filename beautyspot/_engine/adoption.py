@@ -37,7 +37,9 @@ def adopt(engine: Engine, request: Request) -> Generator[Effect, Any, Restored |
     if request.legacy_keys is None or not engine.has_legacy_rows():
         return None
     keys = request.legacy_keys()
-    found: tuple[Row, EntryInfo] | None = yield Blocking(partial(adoptable, engine, keys), engine.db.remote)
+    found: tuple[Row, EntryInfo] | None = yield Blocking(
+        partial(adoptable, engine, keys, request.options.ttl), engine.db.remote
+    )
     if found is None:
         return None
     load = partial(restore, found[0], codec=engine.codec, storage=engine.storage, known=request.known())
@@ -53,8 +55,8 @@ def adopt(engine: Engine, request: Request) -> Generator[Effect, Any, Restored |
     return restored
 
 
-def adoptable(engine: Engine, keys: list[str]) -> tuple[Row, EntryInfo] | None:
-    """Return the first of these old rows that nobody has taken over yet, or None.
+def adoptable(engine: Engine, keys: list[str], ttl: float | None) -> tuple[Row, EntryInfo] | None:
+    """Return the first of these old rows that nobody has taken over yet and that is not older than `ttl`, or None.
 
     Raises:
         StoreError: The database cannot be read.
@@ -64,7 +66,9 @@ def adoptable(engine: Engine, keys: list[str]) -> tuple[Row, EntryInfo] | None:
         if row is None or row.result_type not in LEGACY_TYPES:
             continue
         listed = engine.db.scan(Query(key_prefix=key, limit=1))
-        if listed and listed[0].cache_key == key and not listed[0].code_digest:
+        if not listed or listed[0].cache_key != key or listed[0].code_digest:
+            continue
+        if ttl is None or listed[0].created_at + ttl > engine.clock():
             return row, listed[0]
     return None
 

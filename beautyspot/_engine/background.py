@@ -22,10 +22,15 @@ class Background:
     Args:
         tidy: Saves statistics and returns whether there were any. What it or a job raises (a warning that the user
             turned into an error, say) goes to `threading.excepthook`; the thread lives on.
+        started: Called after the thread was started.
+
+    Attributes:
+        active: Whether there is a thread that will call `tidy`.
     """
 
-    def __init__(self, tidy: Callable[[], bool]) -> None:
+    def __init__(self, tidy: Callable[[], bool], started: Callable[[], object] = bool) -> None:
         self._tidy = tidy
+        self._started = started
         self.forget()
 
     def forget(self) -> None:
@@ -33,8 +38,9 @@ class Background:
         self.active = False
         self._jobs: deque[Callable[[], None]] = deque()
         self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
         self._busy = False
-        self._hurry = False
+        self._resting = False
 
     def submit(self, job: Callable[[], None]) -> None:
         """Run `job` soon; at once, in this thread, where no thread can be started any more (interpreter shutdown)."""
@@ -47,22 +53,32 @@ class Background:
     def nudge(self) -> bool:
         """Make sure that the thread lives and will call `tidy`."""
         with self._changed:
+            self._resting = False
             if self.active:
                 return True
-            thread = threading.Thread(target=self._run, name="beautyspot-background", daemon=True)
+            self._thread = threading.Thread(target=self._run, name="beautyspot-background", daemon=True)
             try:
-                thread.start()
+                self._thread.start()
             except RuntimeError:
                 return False
             self.active = True
-            return True
+        self._started()
+        return True
 
     def drain(self) -> None:
-        """Return when every job that was submitted before has run."""
+        """Return when every job that was submitted before has run; at once in a job, which cannot wait for itself."""
+        if threading.current_thread() is self._thread:
+            return
         with self._changed:
             if self.active:
                 self._changed.wait_for(lambda: not self.active or not (self._jobs or self._busy))
         self._work_off()
+
+    def rest(self) -> None:
+        """Let the thread end as soon as it has nothing to do; the next nudge starts another one."""
+        with self._changed:
+            self._resting = True
+            self._changed.notify_all()
 
     def _work_off(self) -> None:
         while True:
@@ -70,13 +86,15 @@ class Background:
                 if not self._jobs:
                     return
                 job = self._jobs.popleft()
-            _guarded(job)
+            _guarded(job, Exception)
 
     def _run(self) -> None:
         quiet_since = last_tidy = time.monotonic()
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._jobs, timeout=FOLD_EVERY)
+                self._changed.wait_for(lambda: self._jobs or self._resting, timeout=FOLD_EVERY)
+                if threading.current_thread() is not self._thread:
+                    return  # what started this thread was interrupted, and another one was started
                 job = self._jobs.popleft() if self._jobs else None
                 self._busy = job is not None
             if job is not None:
@@ -90,16 +108,16 @@ class Background:
                 if _guarded(self._tidy) or job is not None:
                     quiet_since = now
             with self._changed:
-                if now - quiet_since >= LINGER and not self._jobs:
+                if (self._resting or now - quiet_since >= LINGER) and not self._jobs:
                     self.active = False
                     self._changed.notify_all()
                     return
 
 
-def _guarded(call: Callable[[], object]) -> object:
+def _guarded(call: Callable[[], object], caught: type[BaseException] = BaseException) -> object:
     try:
         return call()
-    except Exception as error:  # whoever waits for the thread must not wait for ever
+    except caught as error:  # whoever waits for the thread must not wait for ever
         threading.excepthook(
             threading.ExceptHookArgs((type(error), error, error.__traceback__, threading.current_thread()))
         )

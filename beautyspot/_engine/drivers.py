@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Generator
-from typing import Any, TypeVar, assert_never
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any, TypeVar, assert_never, cast
 
 from beautyspot._engine.effects import Blocking, Effect, Invoke, Join, Raised, Returned, Sleep
 
@@ -18,10 +20,11 @@ T = TypeVar("T")
 
 def drive(flow: Generator[Effect, Any, T], invoke: Callable[[], Any]) -> T:
     """Run `flow` to its end in this thread."""
+    answer: Any = None
     try:
         effect = next(flow)
         while True:
-            answer: Any = None
+            answer = None
             try:
                 match effect:
                     case Blocking(call=call):
@@ -42,18 +45,20 @@ def drive(flow: Generator[Effect, Any, T], invoke: Callable[[], Any]) -> T:
             else:
                 effect = flow.send(answer)
     except StopIteration as stop:
-        result: T = stop.value
-        return result
+        # The frames of the user's code know this one: what it keeps, an error with its traceback, would live as long.
+        answer = None
+        return cast("T", stop.value)
 
 
 async def drive_async(flow: Generator[Effect, Any, T], invoke: Callable[[], Awaitable[Any]]) -> T:
     """Run `flow` to its end inside the running event loop. Slow store calls go to a thread, the others run inline."""
     import asyncio
 
+    answer: Any = None
     try:
         effect = next(flow)
         while True:
-            answer: Any = None
+            answer = None
             try:
                 match effect:
                     case Blocking(call=call, slow=slow):
@@ -66,8 +71,7 @@ async def drive_async(flow: Generator[Effect, Any, T], invoke: Callable[[], Awai
                     case Sleep(seconds=seconds):
                         await asyncio.sleep(seconds)
                     case Join(future=future):
-                        # Unshielded, one cancelled waiter would cancel the future that all the others wait for.
-                        await asyncio.shield(asyncio.wrap_future(future))
+                        await _ended(future)
                     case _:
                         assert_never(effect)
             except BaseException as error:
@@ -75,8 +79,24 @@ async def drive_async(flow: Generator[Effect, Any, T], invoke: Callable[[], Awai
             else:
                 effect = flow.send(answer)
     except StopIteration as stop:
-        result: T = stop.value
-        return result
+        # The frames of the user's code know this one: what it keeps, an error with its traceback, would live as long.
+        answer = None
+        return cast("T", stop.value)
+
+
+async def _ended(future: Future[None]) -> None:
+    """Wait for a future that others wait for, too: a cancelled waiter leaves it alone, and so does a closed loop."""
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+
+    def wake(_: Future[None]) -> None:
+        with suppress(RuntimeError):  # the waiter was cancelled and its loop closed long ago
+            loop.call_soon_threadsafe(ended.set)
+
+    future.add_done_callback(wake)
+    await ended.wait()
 
 
 def _without_this_frame(error: Exception) -> Exception:

@@ -9,12 +9,14 @@ import sys
 import time
 import warnings
 import weakref
-from collections.abc import Callable
-from pathlib import Path
+from collections import deque
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from beautyspot._callers import frames_to_user
 from beautyspot._engine import flow
 from beautyspot._engine.background import Background
+from beautyspot._engine.claims import Claim
 from beautyspot._engine.drivers import drive, drive_async
 from beautyspot._engine.explain import changes, explain
 from beautyspot._engine.flights import Ending, Flight, Flights
@@ -24,9 +26,9 @@ from beautyspot._engine.plan import Draft, Outcome, Request, Switch
 from beautyspot._engine.recorder import Recorder
 from beautyspot.codecs import Codec, Payload
 from beautyspot.config import Mode
-from beautyspot.db.base import Lease, TaskDB
+from beautyspot.db.base import TaskDB
 from beautyspot.entry import Entry
-from beautyspot.errors import CodecError, KeyingError, NotStoredWarning, SpotWarning, StoreError
+from beautyspot.errors import CodecError, KeyingError, NotStoredWarning, SpotWarning
 from beautyspot.keys.key import KeyParts
 from beautyspot.storage.base import Storage
 
@@ -34,6 +36,7 @@ __all__ = ["Engine"]
 
 _engines: weakref.WeakSet[Engine] = weakref.WeakSet()
 _DIGESTS = re.compile("[0-9a-f]{16,}")
+MOST_WARNINGS = 1000  # different ones that an engine utters; after that, nobody reads them any more
 
 
 def _unknown() -> None:
@@ -56,6 +59,7 @@ class Engine:
     Attributes:
         switch: What the mode allows; see `Switch`.
         recent: Small rows that were read lately.
+        owed: Leases that could not be given back yet.
         stamp: Returns a token that differs after every commit to the database, or None if that cannot be told.
     """
 
@@ -81,7 +85,8 @@ class Engine:
         self.recent = Recent()
         self.flights = Flights()
         self.recorder = Recorder()
-        self.background = Background(self._save_statistics)
+        self.background = Background(self._save_statistics, _close_before_worker_ends)
+        self.owed: deque[Claim] = deque()
         self._warned: set[str] = set()
         self._late_error: Exception | None = None
         _engines.add(self)
@@ -94,14 +99,20 @@ class Engine:
         """
         outcome = drive(flow.call(self, request), request.invoke)
         if outcome.error is not None:
-            raise outcome.error
+            try:
+                raise outcome.error
+            finally:
+                del outcome  # or error and frame would keep each other, and all that the user's frames hold, alive
         return outcome
 
     async def run_async(self, request: Request) -> Outcome:
         """Like `run`, inside an event loop; ``request.invoke`` returns an awaitable."""
         outcome = await drive_async(flow.call(self, request), request.invoke)
         if outcome.error is not None:
-            raise outcome.error
+            try:
+                raise outcome.error
+            finally:
+                del outcome
         return outcome
 
     def switch_for(self, mode: Mode | None) -> Switch:
@@ -115,7 +126,10 @@ class Engine:
 
     def unchanged_since(self, stamp: object) -> bool:
         """Whether nothing was committed since `stamp` was taken."""
-        return stamp is not None and self.stamp() == stamp
+        try:
+            return stamp is not None and self.stamp() == stamp
+        except Exception:  # then it has to be looked up, and what is wrong with the database will be told
+            return False
 
     # statistics
 
@@ -139,51 +153,62 @@ class Engine:
             return request.describe()
         except KeyingError as error:  # another thread changes the arguments at this very moment
             self.not_stored(request.name, str(error), error)
-            return None
+        except Exception as error:  # a user's key= or rule that does not work twice: the call itself still can
+            self.not_stored(request.name, f"describing the call raised {type(error).__name__}: {error}", error)
+        return None
 
-    def draft(self, request: Request, parts: KeyParts, outcome: Outcome) -> Draft:
-        """Everything of the row but the payload."""
-        meta = request.meta(outcome.value) if request.meta is not None else {}
-        return Draft(parts, self.clock(), outcome.seconds, meta)
-
-    def encode(self, request: Request, parts: KeyParts, outcome: Outcome) -> Payload | str:
-        """Encode the value of a run, or say why it is not stored."""
+    def prepare(self, request: Request, parts: KeyParts, outcome: Outcome) -> tuple[Payload, Draft] | str:
+        """Make everything of the row from the result of a run, or say why it is not stored."""
+        problem: Exception
         try:
-            if request.unchanged is not None and not request.unchanged():
-                return self._changed(request, parts)
-            return self.codec.encode(outcome.value, request.known())
+            reason = self._changed(request, parts)
+            if reason is None:
+                meta = request.meta(outcome.value) if request.meta is not None else {}
+                draft = Draft(parts, self.clock(), outcome.seconds, meta)
+                return self.codec.encode(outcome.value, request.known()), draft
+            problem = KeyingError(f"{request.name} is not stored: {reason}")
         except CodecError as error:
-            return self.not_stored(request.name, str(error), error)
+            problem, reason = error, str(error)
         except KeyingError as error:  # what has a key before the run has none now
-            return self.not_stored(request.name, f"after the run, {error}", error)
-        except (
-            Exception
-        ) as error:  # a user's encoder or a library's conversion: the caller must get the value all the same
-            return self.not_stored(request.name, f"encoding raised {type(error).__name__}: {error}", error)
+            problem, reason = error, f"after the run, {error}"
+        except Exception as error:  # a user's encoder or a library's conversion: the caller must get the value
+            problem, reason = error, f"encoding raised {type(error).__name__}: {error}"
+        return self.not_stored(request.name, reason, problem)
 
-    def _changed(self, request: Request, parts: KeyParts) -> str:
+    def _changed(self, request: Request, parts: KeyParts) -> str | None:
+        """Why the key says nothing about the result, or None if it does."""
+        if request.unchanged is None or request.unchanged():
+            return None
         what = ", ".join(changes(request.describe().components, parts.components)) or "what its key was made of changed"
-        reason = (
+        return (
             f"{what} while it ran, so the key says nothing about the result: let the function work on a copy, "
             "or pass what it changes as an argument that ignore= leaves out"
         )
-        return self.not_stored(request.name, reason, KeyingError(f"{request.name} is not stored: {reason}"))
 
     def why(self, request: Request) -> str | None:
         """Why a key is not stored, as far as that can be told."""
         try:
             return explain(self, request.name, request.describe()).reason
-        except (KeyingError, StoreError):
+        except Exception:  # the caller has a better error to raise
             return None
 
     # saving
 
-    def write(self, request: Request, payload: Payload, draft: Draft) -> None:
-        """Write blob and row, in this order.
+    def write(self, request: Request, payload: Payload, draft: Draft, flight: Flight | None = None) -> bool:
+        """Write blob and row, in this order; return False, and write nothing, if `flight` was invalidated.
 
         Raises:
             StoreError: The result is not stored.
         """
+        if flight is None:
+            self._write(request, payload, draft)
+            return True
+        with flight.guard:
+            if not flight.dropped:
+                self._write(request, payload, draft)
+            return not flight.dropped
+
+    def _write(self, request: Request, payload: Payload, draft: Draft) -> None:
         options, parts = request.options, draft.parts
         where = place(payload, self.storage, save_blob=options.save_blob, threshold=self.threshold)
         self.db.put(
@@ -210,22 +235,58 @@ class Engine:
             )
         )
 
-    def save_later(self, request: Request, payload: Payload, draft: Draft, flight: Flight, lease: Lease) -> None:
-        """Write in the background, then end the flight and the lease."""
+    def save_later(self, request: Request, payload: Payload, draft: Draft, flight: Flight) -> None:
+        """Write in the background, then end flight and lease."""
 
         def job() -> None:
             try:
-                self.write(request, payload, draft)
+                self.write(request, payload, draft, flight)
             except Exception as error:  # the value was returned long ago: all that can be done is to say so
                 if self.strict:
                     self._late_error = error
                 else:
                     self.not_stored(request.name, str(error), error)
             finally:
-                self.flights.end(flight, Ending.LANDED)
-                lease.release()
+                try:
+                    self.let_go(flight)
+                finally:
+                    self.flights.end(flight, Ending.LANDED)
 
         self.background.submit(job)
+        flight.saving = True  # last: what interrupts this ends the flight, and the job finds that done
+
+    def let_go(self, flight: Flight) -> None:
+        """Give the lease of a flight back; if that fails, try again before the next one is taken."""
+        try:
+            flight.claim.release()
+        except Exception as error:  # the caller gets the value whatever the database does
+            self.owed.append(flight.claim)
+            if not isinstance(error, RecursionError):  # the user's recursion is too deep, and will say so
+                self.warn(f"{flight.name}: its lease could not be given back: {error}", cause=_cause(error))
+
+    def settle(self) -> None:
+        """Give back what could not be given back before."""
+        for _ in range(len(self.owed)):
+            claim = self.owed.popleft()
+            try:
+                claim.release()
+            except Exception:  # that was told when it failed first
+                self.owed.append(claim)
+
+    def delete(self, keys: Iterable[str]) -> int:
+        """Delete rows, and let nothing that is on its way under these keys be stored.
+
+        Raises:
+            StoreError: The database cannot be written.
+        """
+        chosen = set(keys)
+        self.drop(lambda flight: flight.key in chosen)
+        return self.db.delete(chosen)
+
+    def drop(self, matches: Callable[[Flight], bool]) -> None:
+        """Let nothing that is on its way now be stored if `matches` says so: what is invalidated must not come back."""
+        for flight in self.flights.drop(matches):
+            self.let_go(flight)  # the next call need not wait for the end of this one
 
     def flush(self) -> None:
         """Return when everything that was accepted is committed.
@@ -244,6 +305,7 @@ class Engine:
         try:
             self.flush()
         finally:
+            self.background.rest()
             self.db.close()
 
     def _save_statistics(self) -> bool:
@@ -254,8 +316,8 @@ class Engine:
             return False
         try:
             self.recorder.save(self.db)
-        except StoreError as error:
-            self.warn(f"statistics are not saved: {error}", cause=str(error))
+        except Exception as error:  # no number is worth an error
+            self.warn(f"statistics are not saved: {error}", cause=_cause(error))
             return False
         return True
 
@@ -281,7 +343,7 @@ class Engine:
             raise error
         own = isinstance(error, CodecError | KeyingError)  # of a value or argument: to be said of each function
         # A server that is down is one problem, whatever blob the message names.
-        self.warn(message, category, cause=message if own else f"{key or ''}{_DIGESTS.sub('*', str(error))}")
+        self.warn(message, category, cause=message if own else f"{key or ''}{_cause(error)}")
 
     def not_stored(self, name: str, reason: str, error: Exception) -> str:
         """Warn that a result was not saved (strict: raise) and return the reason."""
@@ -291,10 +353,10 @@ class Engine:
     def warn(self, message: str, category: type[SpotWarning] = SpotWarning, *, cause: str | None = None) -> None:
         """Warn once about each cause, at the user's line: a store that is down is met at every turn of every call."""
         known = cause or message
-        if known in self._warned:
+        if known in self._warned or len(self._warned) >= MOST_WARNINGS:
             return
         self._warned.add(known)
-        warnings.warn(message, category, stacklevel=_frames_to_user())
+        warnings.warn(message, category, stacklevel=frames_to_user())
 
     def after_fork(self) -> None:
         """Make a child process start clean: threads, jobs and unsaved numbers stay with the parent."""
@@ -302,16 +364,9 @@ class Engine:
         self.recorder.discard()
 
 
-_OURS = str(Path(__file__).absolute().parents[1]) + os.sep
-
-
-def _frames_to_user() -> int:
-    """The stacklevel of the nearest caller outside this package."""
-    level, inside = 1, sys._getframe(1)  # noqa: SLF001  # the documented way is a hundred times slower
-    frame: Any = inside
-    while frame is not None and frame.f_code.co_filename.startswith(_OURS):
-        level, frame = level + 1, frame.f_back
-    return level
+def _cause(error: Exception) -> str:
+    """What is the same for all errors of one cause: their messages name other files each time."""
+    return _DIGESTS.sub("*", str(error))
 
 
 def _close_all() -> None:
@@ -320,6 +375,14 @@ def _close_all() -> None:
             engine.close()
         except Exception as error:  # at exit there is no caller left to tell but stderr
             sys.stderr.write(f"beautyspot: {error}\n")
+
+
+def _close_before_worker_ends() -> None:
+    """Close in a worker process of multiprocessing, which ends without running what `atexit` was given."""
+    util: Any = sys.modules.get("multiprocessing.util")
+    process: Any = sys.modules.get("multiprocessing.process")
+    if util is not None and process is not None and process.parent_process() is not None:
+        util.Finalize(None, _close_all, exitpriority=0)
 
 
 def _fork_all() -> None:

@@ -4,6 +4,7 @@ Rules:
 
 - The first caller of a key leads; the others follow: they wait for the flight's end and then look at how it ended.
 - A flight ends once. A leader that dies (KeyboardInterrupt, cancellation) abandons it, and a follower leads next.
+- What is invalidated while it is on its way is dropped: it leaves the board at once, and nothing of it is stored.
 - A caller never waits for a flight that waits, directly or through others, for one that the caller leads.
 """
 
@@ -12,14 +13,15 @@ from __future__ import annotations
 import os
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from threading import Lock
+from threading import RLock
 
+from beautyspot._engine.claims import Claim
 from beautyspot.codecs import Payload
 
 __all__ = ["Ending", "Flight", "Flights", "leading"]
@@ -36,16 +38,39 @@ class Ending(Enum):
 
 @dataclass(eq=False, slots=True)
 class Flight:
-    """One execution on its way."""
+    """One execution on its way, or a caller's wish to start one.
+
+    Attributes:
+        key: Of the result.
+        name: Function or cell.
+        tags: Labels that its entry will have.
+        fresh: Whether it runs whatever is stored; only then may a call that wants a new result follow it.
+        claim: Its cross-process lease.
+        started_at: UTC seconds since the epoch.
+        done: Made for the first follower: most flights have none.
+        ending: How it ended, or None.
+        payload: The result, while it is on its way to the store.
+        error: What the user's code raised.
+        waits_for: Flights that code below this one is waiting for.
+        saving: Whether a background save has taken over: it ends flight and claim.
+        dropped: Whether it was invalidated: nothing of it may be stored.
+        guard: Held while its row is written, so that an invalidation comes before or after that.
+    """
 
     key: str
     name: str
-    started_at: float
-    done: Future[None] | None = None  # made for the first follower: most flights have none
+    tags: tuple[str, ...] = ()
+    fresh: bool = False
+    claim: Claim = field(default_factory=Claim)
+    started_at: float = 0.0
+    done: Future[None] | None = None
     ending: Ending | None = None
     payload: Payload | None = None
     error: Exception | None = None
-    waits_for: list[Flight] = field(default_factory=list)  # flights that code below this one is waiting for
+    waits_for: list[Flight] = field(default_factory=list)
+    saving: bool = False
+    dropped: bool = False
+    guard: RLock = field(default_factory=RLock)
 
 
 _led: ContextVar[tuple[Flight, ...]] = ContextVar("beautyspot_led", default=())
@@ -58,9 +83,11 @@ def leading(flight: Flight) -> Iterator[None]:
     try:
         yield
     finally:
-        _led.reset(token)
+        with suppress(ValueError):  # a coroutine that nobody finished is closed in another context than its own
+            _led.reset(token)
 
 
+_circles = RLock()  # guards `Flight.waits_for`: circles may lead through the flights of several stores
 _boards: weakref.WeakSet[Flights] = weakref.WeakSet()
 
 
@@ -73,17 +100,32 @@ class Flights:
 
     def forget(self) -> None:
         """Start with an empty board: in a forked child, where the threads that led the flights do not exist."""
-        self._lock = Lock()
+        # A signal handler or a finaliser may make a call in the middle of one of ours.
+        self._lock = RLock()
         self._by_key: dict[str, Flight] = {}
 
-    def enter(self, key: str, name: str) -> tuple[Flight, bool]:
-        """Return the flight of `key` and whether the caller leads it."""
+    def enter(self, flight: Flight) -> Flight | None:
+        """Put `flight` on the board, unless there is one of its key already: then return that one.
+
+        The caller makes the flight beforehand and ends it whatever happens: a KeyboardInterrupt may come in here, too.
+        """
         with self._lock:
-            flight = self._by_key.get(key)
-            if flight is not None:
-                return flight, False
-            flight = self._by_key[key] = Flight(key, name, time.time())
-            return flight, True
+            other = self._by_key.get(flight.key)
+            if other is None:
+                flight.started_at = time.time()
+                self._by_key[flight.key] = flight
+            return other
+
+    def drop(self, matches: Callable[[Flight], bool]) -> list[Flight]:
+        """Make flights that are on their way now store nothing and return them; later calls start new ones."""
+        with self._lock:
+            dropped = [flight for flight in self._by_key.values() if matches(flight)]
+            for flight in dropped:
+                del self._by_key[flight.key]
+        for flight in dropped:
+            with flight.guard:
+                flight.dropped = True
+        return dropped
 
     def end(self, flight: Flight, ending: Ending, *, error: Exception | None = None) -> None:
         """Take the flight off the board and wake its followers. A second end does nothing."""
@@ -122,7 +164,7 @@ class Flights:
     def waiting(self, target: Flight) -> Iterator[bool]:
         """Note that the caller's flights wait for `target`. Yields False, noting nothing, if that closed a circle."""
         led = [flight for flight in _led.get() if flight.ending is None]
-        with self._lock:
+        with _circles:
             circular = bool(led) and _reaches(target, led)
             if not circular:
                 for flight in led:
@@ -131,7 +173,7 @@ class Flights:
             yield not circular
         finally:
             if not circular:
-                with self._lock:
+                with _circles:
                     for flight in led:
                         flight.waits_for.remove(target)
 
@@ -157,6 +199,8 @@ def _reaches(start: Flight, goals: list[Flight]) -> bool:
 
 
 def _forget_all() -> None:
+    global _circles  # noqa: PLW0603  # another thread of the parent may have held it
+    _circles = RLock()
     for board in list(_boards):
         board.forget()
 

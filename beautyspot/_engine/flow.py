@@ -23,9 +23,8 @@ from beautyspot._engine.flights import Ending, Flight, leading
 from beautyspot._engine.payloads import Restored, frozen, is_live, restore
 from beautyspot._engine.plan import Draft, Outcome, Request, Switch, Unstored
 from beautyspot.codecs import Payload
-from beautyspot.db.base import Lease
 from beautyspot.entry import Row
-from beautyspot.errors import CacheMissError, CodecError, NotStoredWarning
+from beautyspot.errors import CacheMissError, NotStoredWarning
 from beautyspot.keys.key import KeyParts
 from beautyspot.limits.limiter import Limiter
 
@@ -44,7 +43,7 @@ SLOW_SIZE = 1 << 20  # payload bytes whose writing would hold up an event loop
 def call(engine: Engine, request: Request) -> Flow:
     """Take one call from its key to its outcome."""
     switch = engine.switch_for(request.options.mode)
-    if not switch.keyed:
+    if not switch.keyed or not request.key:  # the mode may have changed since the caller looked at it
         return (yield from _run(engine, request, status="off", reason="the mode is off"))
     if switch.reads:
         hit = yield from _find(engine, request, absent=request.absent)
@@ -55,18 +54,21 @@ def call(engine: Engine, request: Request) -> Flow:
         raise CacheMissError(request.name, request.key, why)
     if engine.flights.own(request.key):
         return (yield from _run(engine, request, reason="the function called itself with the same arguments"))
-    while True:
-        flight, leads = engine.flights.enter(request.key, request.name)
-        if leads:
-            break
-        followed = yield from _follow(engine, request, flight)
-        if followed is not None:
-            return followed
+    flight = Flight(request.key, request.name, request.options.tags, fresh=not switch.reads)
     try:
-        return (yield from _lead(engine, request, flight, switch))
+        while True:
+            other = engine.flights.enter(flight)
+            if other is None:
+                return (yield from _lead(engine, request, flight, switch))
+            followed = yield from _follow(engine, request, other, fresh=flight.fresh)
+            if followed is not None:
+                return followed
     finally:
-        if flight.ending is None:
-            engine.flights.end(flight, Ending.ABANDONED)
+        if not flight.saving:
+            try:
+                engine.let_go(flight)
+            finally:
+                engine.flights.end(flight, Ending.ABANDONED)
 
 
 def _find(engine: Engine, request: Request, *, absent: bool = False) -> Generator[Effect, Any, Outcome | None]:
@@ -98,14 +100,16 @@ def _hit(engine: Engine, request: Request, restored: Restored, duration: float, 
     )
 
 
-def _follow(engine: Engine, request: Request, flight: Flight) -> Generator[Effect, Any, Outcome | None]:
-    """Wait for a flight of this process. None means: it was abandoned, or its result is gone again; try to lead."""
+def _follow(engine: Engine, request: Request, flight: Flight, *, fresh: bool) -> Generator[Effect, Any, Outcome | None]:
+    """Wait for a flight of this process. None means: it ended without a result for this call; try to lead."""
     started = time.perf_counter()
     with engine.flights.waiting(flight) as may_wait:
         if not may_wait:
             return (yield from _run(engine, request, reason="waiting for the other call would never end"))
         yield Join(engine.flights.ended(flight))
     found: Outcome | None = None
+    if fresh and not flight.fresh:  # it may have begun, or found its result, before this call asked for a new one
+        return None
     if flight.ending is Ending.FAILED:
         found = Outcome(None, "miss", request.key, error=flight.error)
     elif flight.ending is Ending.UNSTORED:
@@ -121,87 +125,76 @@ def _share(engine: Engine, request: Request, flight: Flight, started: float) -> 
     """Decode a copy of a result that is still on its way to the store."""
     try:
         value = engine.codec.decode(cast("Payload", flight.payload), request.known())
-    except CodecError:
+    except Exception:  # a decoder of the user's may raise anything; what it is will be told when the row is read
         return (yield from _run(engine, request, reason="the result cannot be shared"))
     return _hit(engine, request, Restored(value, 0), time.time() - flight.started_at, started)
 
 
 def _lead(engine: Engine, request: Request, flight: Flight, switch: Switch) -> Flow:
-    lease: Lease | None = None
+    leased = False
     if switch.writes:
-        got = yield from _obtain(engine, request, switch)
+        got = yield from _obtain(engine, request, flight, switch)
         if isinstance(got, Outcome):
             engine.flights.end(flight, Ending.LANDED)
             return got
-        lease = got
-    try:
-        parts = engine.describe(request) if lease is not None else None
-        outcome = yield from _run(engine, request, flight=flight)
-        if outcome.error is not None:
-            engine.flights.end(flight, Ending.FAILED, error=outcome.error)
-            return outcome
-        if lease is None or parts is None or outcome.reason is not None:
-            engine.flights.end(flight, Ending.UNSTORED)
-            return _unstored(outcome, outcome.reason or "the store is not written to")
-        leased, lease = lease, None  # from here on, landing releases it
-        return (yield from _land(engine, request, flight, leased, (parts, outcome)))
-    finally:
-        if lease is not None:
-            lease.release()
+        leased = got
+    parts = engine.describe(request) if leased else None
+    outcome = yield from _run(engine, request, flight=flight)
+    if outcome.error is not None:
+        engine.flights.end(flight, Ending.FAILED, error=outcome.error)
+        return outcome
+    if parts is None or outcome.reason is not None:
+        engine.flights.end(flight, Ending.UNSTORED)
+        return _unstored(outcome, outcome.reason or "the store is not written to")
+    return (yield from _land(engine, request, flight, parts, outcome))
 
 
-def _land(engine: Engine, request: Request, flight: Flight, lease: Lease, result: tuple[KeyParts, Outcome]) -> Flow:
+def _land(engine: Engine, request: Request, flight: Flight, parts: KeyParts, outcome: Outcome) -> Flow:
     """Encode and store what a run returned, in the background if the caller does not wait."""
-    kept = True
-    parts, outcome = result
-    try:
-        draft = engine.draft(request, parts, outcome)
-        payload = engine.encode(request, parts, outcome)
-        if isinstance(payload, str):
-            engine.flights.end(flight, Ending.UNSTORED)
-            return _unstored(outcome, payload)
-        size = codecs.size(payload)
-        if not request.options.wait:
-            payload = frozen(payload)
-            engine.flights.land_early(flight, payload)
-            engine.save_later(request, payload, draft, flight, lease)
-            kept = False
-            return _landed(outcome, draft, size)
-        problem = yield from _put(engine, request, payload, draft, size)
-        engine.flights.end(flight, Ending.UNSTORED if problem else Ending.LANDED)
-        return _unstored(outcome, problem) if problem else _landed(outcome, draft, size)
-    finally:
-        if kept:
-            lease.release()
+    prepared = engine.prepare(request, parts, outcome)
+    if isinstance(prepared, str):
+        engine.flights.end(flight, Ending.UNSTORED)
+        return _unstored(outcome, prepared)
+    payload, draft = prepared
+    size = codecs.size(payload)
+    if not request.options.wait:
+        payload = frozen(payload)
+        engine.flights.land_early(flight, payload)
+        engine.save_later(request, payload, draft, flight)
+        return _landed(outcome, draft, size)
+    problem = yield from _put(engine, request, payload, draft, flight)
+    if problem is None:
+        engine.flights.end(flight, Ending.LANDED)
+        return _landed(outcome, draft, size)
+    engine.flights.end(flight, Ending.ABANDONED if flight.dropped else Ending.UNSTORED)
+    return _unstored(outcome, problem)
 
 
-def _obtain(engine: Engine, request: Request, switch: Switch) -> Generator[Effect, Any, Lease | Outcome | None]:
+def _obtain(engine: Engine, request: Request, flight: Flight, switch: Switch) -> Generator[Effect, Any, bool | Outcome]:
     """Take the cross-process lease of the key, or the result that its holder committed meanwhile.
 
     Looking again after the lease was taken closes the gap between the first look and the claim. It is left out if
     nothing at all was committed since.
+
+    Returns:
+        The result; or whether there is a lease: without one, nothing is stored.
     """
     pause = FIRST_PAUSE
     while True:
+        if engine.owed:
+            yield Blocking(engine.settle, engine.db.remote)
         try:
-            lease: Lease | None = yield Blocking(partial(engine.db.lease, request.key), engine.db.remote)
+            granted: bool = yield Blocking(partial(flight.claim.take, engine.db, request.key), engine.db.remote)
         except Exception as error:  # the store is out of reach: run and return all the same
             message = f"{request.name}: no lease, the result will not be stored: {error}"
             engine.problem(message, error, NotStoredWarning)
-            return None
+            return False
         if switch.reads and not (request.absent and engine.unchanged_since(request.stamp)):
-            try:
-                hit = yield from _find(engine, request)
-            except BaseException:
-                if lease is not None:
-                    lease.release()
-                raise
+            hit = yield from _find(engine, request)
             if hit is not None:
-                if lease is not None:
-                    lease.release()
                 return hit
-        if lease is not None:
-            return lease
+        if granted:
+            return True
         yield Sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE)
 
@@ -252,15 +245,15 @@ def _pass_limits(request: Request) -> Generator[Effect, Any, None]:
 
 
 def _put(
-    engine: Engine, request: Request, payload: Payload, draft: Draft, size: int
+    engine: Engine, request: Request, payload: Payload, draft: Draft, flight: Flight
 ) -> Generator[Effect, Any, str | None]:
-    """Write blob and row; return what went wrong, if anything did."""
-    slow = engine.db.remote or engine.storage.remote or size > SLOW_SIZE
+    """Write blob and row; return why they are not stored, if they are not."""
+    slow = engine.db.remote or engine.storage.remote or codecs.size(payload) > SLOW_SIZE
     try:
-        yield Blocking(partial(engine.write, request, payload, draft), slow)
+        stored = yield Blocking(partial(engine.write, request, payload, draft, flight), slow)
     except Exception as error:  # the caller gets the value whatever the stores do
         return engine.not_stored(request.name, str(error), error)
-    return None
+    return None if stored else "it was invalidated while it ran"
 
 
 def _landed(outcome: Outcome, draft: Draft, size: int) -> Outcome:

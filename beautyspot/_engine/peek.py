@@ -75,9 +75,9 @@ def compile_peek(engine: Engine, name: str, known: Callable[[], Mapping[str, typ
     unusual = Missed(absent=False, stamp=None)
 
     def peek(key: str) -> Any:
-        now = stamp()
-        kept = rows.get(key)
         try:
+            now = stamp()
+            kept = rows.get(key)
             if kept is not None and kept[0] == now:
                 _, data, seconds = kept
             else:

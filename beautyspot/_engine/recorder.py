@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from dataclasses import dataclass
-from threading import Lock
+from threading import RLock
 
 from beautyspot.db.base import TaskDB
 from beautyspot.entry import StatsDelta
@@ -50,7 +50,7 @@ class Recorder:
         self.runs: deque[tuple[str, float, bool]] = deque()
         self.since_start: dict[str, Tally] = {}
         self.version = 0
-        self._lock = Lock()
+        self._lock = RLock()
         self._unsaved: dict[str, Tally] = {}
         self._unsaved_hits: Counter[str] = Counter()
 
@@ -96,7 +96,7 @@ class Recorder:
 
     def discard(self) -> None:
         """Start at zero: in a forked child, whose parent will save what happened before."""
-        self._lock = Lock()
+        self._lock = RLock()
         self.hits.clear()
         self.runs.clear()
         self.since_start = {}

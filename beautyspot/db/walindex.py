@@ -20,6 +20,8 @@ import mmap
 import os
 import sys
 import threading
+import weakref
+from collections import deque
 from dataclasses import dataclass
 
 __all__ = ["Window", "open_window"]
@@ -27,6 +29,8 @@ __all__ = ["Window", "open_window"]
 HEADER = 48  # bytes of the first of two copies
 FORMAT = (3007000).to_bytes(4, sys.byteorder)  # the only format there has been since WAL mode exists
 
+_closed: deque[tuple[int, int]] = deque()  # files of windows that were closed and are still to be let go of
+_windows: weakref.WeakSet[Window] = weakref.WeakSet()
 _serial = itertools.count(1)
 _lock = threading.Lock()
 _mappings: dict[tuple[int, int], _Mapping] = {}
@@ -44,11 +48,16 @@ class _Mapping:
 class Window:
     """A view of the header of a database's shared memory; made by `open_window`."""
 
-    __slots__ = ("_file", "_memory", "_prefix")
+    __slots__ = ("__weakref__", "_file", "_memory", "_prefix")
 
     def __init__(self, file: tuple[int, int], memory: mmap.mmap) -> None:
         self._file = file
         self._memory = memory
+        self.renew()
+        _windows.add(self)
+
+    def renew(self) -> None:
+        """Make all stamps that were taken so far differ from those to come."""
         self._prefix = next(_serial).to_bytes(8, "little")
 
     def stamp(self) -> bytes:
@@ -57,9 +66,13 @@ class Window:
 
     def close(self) -> None:
         """Stop looking. Call this once, after the connection was closed."""
-        with _lock:
-            _mappings[self._file].users -= 1
-            _sweep()
+        _closed.append(self._file)
+        # A finaliser may come here in the middle of any statement of a thread that holds the lock: it must not wait.
+        if _lock.acquire(blocking=False):
+            try:
+                _sweep()
+            finally:
+                _lock.release()
 
 
 def open_window(database: str) -> Window | None:
@@ -104,6 +117,8 @@ def _window(path: str) -> Window | None:
 
 def _sweep() -> None:
     """Let go of files that nobody looks at and that have no name any more. The caller holds the lock."""
+    while _closed:
+        _mappings[_closed.popleft()].users -= 1
     for file, mapping in list(_mappings.items()):
         if mapping.users == 0 and os.fstat(mapping.descriptor).st_nlink == 0:
             del _mappings[file]
@@ -114,6 +129,9 @@ def _sweep() -> None:
 def _after_fork_in_child() -> None:
     global _lock  # noqa: PLW0603  # another thread of the parent may have held it
     _lock = threading.Lock()
+    # A connection that could not be closed before the fork guards nothing here: the parent may close its own any time.
+    for window in list(_windows):
+        window.renew()
 
 
 if hasattr(os, "register_at_fork"):
