@@ -20,6 +20,11 @@ def pytest_sessionstart() -> None:
         assert purelib in Path(beautyspot.__file__).parents, f"{beautyspot.__file__} is not the installed wheel"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the browser tests last: Playwright keeps an event loop running in the process that drives it."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
 @pytest.fixture(autouse=True)
 def _own_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep every test away from the developer's own cache and settings."""

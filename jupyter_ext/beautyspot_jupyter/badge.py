@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, Literal
 
-from beautyspot.units import format_bytes, format_seconds
+from beautyspot.report import human
 
 __all__ = ["Badge", "age", "show"]
 
@@ -68,22 +68,10 @@ def names_text(names: Iterable[str]) -> str:
     return shown + (f" and {len(listed) - _NAMES} more" if len(listed) > _NAMES else "")
 
 
-def size_text(size: int) -> str:
-    """A number of bytes."""
-    return format_bytes(size)
-
-
-def seconds_text(seconds: float) -> str:
-    """A duration."""
-    return format_seconds(seconds)
-
-
 def age(created_at: float | None, now: float | None = None) -> str:
-    """How long ago something was computed."""
+    """How long ago something was computed; empty if that is not known."""
     if created_at is None:
         return ""
-    gone = max(0.0, (time.time() if now is None else now) - created_at)
-    for unit, length in (("d", 86400.0), ("h", 3600.0), ("min", 60.0), ("s", 1.0)):
-        if gone >= length:
-            return f"{int(gone // length)} {unit} ago"
-    return "just now"
+    now = time.time() if now is None else now
+    text = human.age(created_at, max(now, created_at))  # a clock that was set back makes nothing future
+    return "just now" if text == "now" else text

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import TYPE_CHECKING, Any
 
-from beautyspot_jupyter.badge import Badge, age, names_text, seconds_text, size_text
+from beautyspot.report import human
+from beautyspot_jupyter.badge import Badge, age, names_text
 from beautyspot_jupyter.badge import show as show_badge
 from beautyspot_jupyter.cell_result import unstorable
 from beautyspot_jupyter.namespace import library_versions
@@ -34,7 +34,7 @@ def after_hit(call: CellCall, outcome: Outcome, spent: float) -> Badge:
     document, entry = outcome.value, call.found.entry
     facts = entry.meta if entry is not None else {}
     took = facts.get("seconds", outcome.seconds)
-    parts = [*_label(call), f"saved {seconds_text(float(str(took)))} (restored in {seconds_text(spent)})"]
+    parts = [*_label(call), f"saved {human.duration(float(str(took)))} (restored in {human.duration(spent)})"]
     names = [name for name in document["names"] if not name.startswith("<")]
     names = list(dict.fromkeys([*names, *sorted(call.cell.definitions.names)]))
     if names:
@@ -42,7 +42,7 @@ def after_hit(call: CellCall, outcome: Outcome, spent: float) -> Badge:
     if document["unbound"] and call.options.writes is not None:
         parts.append(f"{names_text(document['unbound'])} not restored (--writes)")
     if entry is not None:
-        parts.append(f"computed {age(entry.created_at, time.time())}")
+        parts.append(f"computed {age(entry.created_at)}")
         parts += _other_versions(call, facts.get("libraries"))
     notices = facts.get("notices")
     parts += [str(notice) for notice in notices] if isinstance(notices, (list, tuple)) else []
@@ -62,7 +62,7 @@ def _other_versions(call: CellCall, then: Any) -> list[str]:
 
 def after_run(call: CellCall, outcome: Outcome) -> Badge:
     """``miss · load · 42.0 s · stored df, model (3.1 MB) · because df changed``, or why it was not cached."""
-    took = seconds_text(call.seconds)
+    took = human.duration(call.seconds)
     if call.blocked is not None:
         return _not_cached(call, *call.blocked)
     if outcome.status == "off":
@@ -73,7 +73,7 @@ def after_run(call: CellCall, outcome: Outcome) -> Badge:
         return _refused(call, outcome, took)
     names = [name for name in outcome.value["names"] if not name.startswith("<")]
     stored = (
-        f"stored {names_text(names)} ({size_text(outcome.size)})" if names else f"stored ({size_text(outcome.size)})"
+        f"stored {names_text(names)} ({human.size(outcome.size)})" if names else f"stored ({human.size(outcome.size)})"
     )
     why = call.why or ("because the stored result could not be read" if call.found.entry else "first run")
     return Badge("miss", (*_label(call), took, stored, why, *call.notices))

@@ -11,9 +11,11 @@ from IPython.core.error import UsageError
 
 from beautyspot.entry import EntryInfo, Query
 from beautyspot.errors import SpotError, UnitError
+from beautyspot.report import human
 from beautyspot.spot import Spot
 from beautyspot.units import seconds
-from beautyspot_jupyter.badge import age, names_text, seconds_text, size_text
+from beautyspot_jupyter.badge import age, names_text
+from beautyspot_jupyter.records import dependencies_of
 
 if TYPE_CHECKING:
     from beautyspot_jupyter.cell_call import CellCall
@@ -44,7 +46,7 @@ def predict(call: CellCall) -> None:
         return
     entry = call.found.entry
     if entry is not None:
-        gain = f"computed {age(entry.created_at)}, saves {seconds_text(entry.duration)}"
+        gain = f"computed {age(entry.created_at)}, saves {human.duration(entry.duration)}"
         _say(f"{call.label}: would hit: {gain} · {entry.cache_key[:6]}")
     else:
         _say(f"{call.label}: would run: {call.why}")
@@ -58,8 +60,9 @@ def status(notebook: Notebook, _: str) -> None:
     number, size = spot.db.count(Query(kind="cell"))
     live = spot.live()
     _say(f"◆ spot {spot.name} · {spot.db.label} · mode {notebook.mode if notebook.mode != 'on' else spot.mode}")
-    _say(f"  {number} cells stored ({size_text(size)})")
-    _say(f"  this session: {live['hits']} hits, {live['misses']} runs, {seconds_text(live['saved'])} saved")
+    calls = f"{human.counted(live['hits'], 'hit')}, {human.counted(live['misses'], 'run')}"
+    _say(f"  {human.counted(number, 'cell')} stored ({human.size(size)})")
+    _say(f"  this session: {calls}, {human.duration(live['saved'])} saved")
 
 
 def use(notebook: Notebook, rest: str) -> None:
@@ -75,10 +78,11 @@ def explain(notebook: Notebook, rest: str) -> None:
     entry = _one(notebook, rest or notebook.last_key or "")
     _describe(entry)
     _say("  key:")
-    for part, found in sorted(entry.components.items()):
-        _say(f"    {part:24} {found[:12]}")
-    for dependency in entry.meta.get("deps", ()) or ():  # type: ignore[attr-defined]
-        _say(f"    {dependency[0]} {dependency[1]:24} {dependency[2][:12]}")
+    rows = sorted(entry.components.items())
+    rows += [(f"{kind} {name}", found) for kind, name, found, *_ in dependencies_of(entry)]
+    width = max((len(part) for part, _ in rows), default=0)
+    for part, found in rows:
+        _say(f"    {part:{width}}  {found[:12]}")
 
 
 def list_(notebook: Notebook, rest: str) -> None:
@@ -92,7 +96,7 @@ def list_(notebook: Notebook, rest: str) -> None:
     entries = _spot(notebook).db.scan(Query(kind="cell", tag=tag))
     for entry in entries:
         writes = names_text(_names(entry))
-        cost = f"{seconds_text(entry.duration):>9} {size_text(entry.size):>9}"
+        cost = f"{human.duration(entry.duration):>9} {human.size(entry.size):>9}"
         _say(f"{entry.cache_key[:6]}  {entry.func_name:16} {cost}  {age(entry.created_at):12} {writes}")
     if not entries:
         _say("no cells are stored")
@@ -138,7 +142,11 @@ def clear(notebook: Notebook, rest: str) -> None:
     query = Query(kind="cell", created_before=before, limit=_PAGE)
     number, size = spot.db.count(query)
     if not confirmed:
-        _say(f"would delete {number} cells ({size_text(size)}): say %spot clear {rest} --yes".replace("  ", " "))
+        _say(
+            f"would delete {human.counted(number, 'cell')} ({human.size(size)}): say %spot clear {rest} --yes".replace(
+                "  ", " "
+            )
+        )
         return
     deleted = 0
     while entries := spot.db.scan(query):
@@ -237,9 +245,9 @@ def _one(notebook: Notebook, text: str) -> EntryInfo:
 
 
 def _describe(entry: EntryInfo) -> None:
-    _say(f"{entry.func_name} · {entry.cache_key}")
-    cost = f"{seconds_text(entry.duration)} · {size_text(entry.size)}"
-    _say(f"  computed {age(entry.created_at)} in {cost} · {entry.hits} hits")
+    _say(f"{entry.func_name} · {entry.cache_key.rstrip('0')}")
+    cost = f"{human.duration(entry.duration)} · {human.size(entry.size)}"
+    _say(f"  computed {age(entry.created_at)} in {cost} · {human.counted(entry.hits, 'hit')}")
     _say(f"  stores {names_text(_names(entry)) or 'output only'}")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from IPython.core.error import UsageError
 
-from beautyspot_jupyter.badge import Badge, age
+from beautyspot_jupyter.badge import Badge
 from beautyspot_jupyter.magics import complete_cell, complete_line
 
 
@@ -16,7 +16,7 @@ def test_status_list_show_explain(lab: Any) -> None:
     """What is stored can be looked at."""
     lab.run("n = 2")
     lab.run("%%spot 集計 --tag weekly\n値 = n * 2")
-    assert "1 cells stored" in lab.run("%spot").out
+    assert "1 cell stored" in lab.run("%spot").out
     assert "集計" in lab.run("%spot list").out
     assert "値" in lab.run("%spot list --tag weekly").out
     assert "no cells" in lab.run("%spot list --tag other").out
@@ -100,9 +100,3 @@ def test_badges_escape_what_comes_from_data() -> None:
     assert "<script>" not in badge.html()
     assert "&lt;script&gt;" in badge.html()
     assert "\x1b" not in badge.html() + badge.text()
-
-
-@pytest.mark.parametrize(("gone", "text"), [(0.0, "just now"), (5, "5 s ago"), (7300, "2 h ago"), (200_000, "2 d ago")])
-def test_age(gone: float, text: str) -> None:
-    """Times are told in their largest unit."""
-    assert age(1e6, 1e6 + gone) == text
