@@ -16,7 +16,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from threading import RLock
@@ -24,7 +24,7 @@ from threading import RLock
 from beautyspot._engine.claims import Claim
 from beautyspot.codecs import Payload
 
-__all__ = ["Ending", "Flight", "Flights", "leading"]
+__all__ = ["Ending", "Flight", "Flights", "begin", "finish"]
 
 
 class Ending(Enum):
@@ -76,15 +76,15 @@ class Flight:
 _led: ContextVar[tuple[Flight, ...]] = ContextVar("beautyspot_led", default=())
 
 
-@contextmanager
-def leading(flight: Flight) -> Iterator[None]:
-    """Mark what runs inside, and the tasks that it starts, as running under `flight`."""
-    token = _led.set((*_led.get(), flight))
-    try:
-        yield
-    finally:
-        with suppress(ValueError):  # a coroutine that nobody finished is closed in another context than its own
-            _led.reset(token)
+def begin(flight: Flight) -> Token[tuple[Flight, ...]]:
+    """Mark what runs from now on, and the tasks that it starts, as running under `flight`."""
+    return _led.set((*_led.get(), flight))
+
+
+def finish(token: Token[tuple[Flight, ...]]) -> None:
+    """Take back what `begin` did."""
+    with suppress(ValueError):  # a coroutine that nobody finished is closed in another context than its own
+        _led.reset(token)
 
 
 _circles = RLock()  # guards `Flight.waits_for`: circles may lead through the flights of several stores

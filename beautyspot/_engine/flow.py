@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
-from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from beautyspot import codecs
 from beautyspot._engine.adoption import adopt
 from beautyspot._engine.effects import Blocking, Effect, Invoke, Join, Raised, Sleep
-from beautyspot._engine.flights import Ending, Flight, leading
+from beautyspot._engine.flights import Ending, Flight, begin, finish
 from beautyspot._engine.payloads import Restored, frozen, is_live, restore
 from beautyspot._engine.plan import Draft, Outcome, Request, Switch, Unstored
 from beautyspot.codecs import Payload
@@ -206,8 +205,12 @@ def _run(
     if request.limits:
         yield from _pass_limits(request)
     started = time.perf_counter()
-    with leading(flight) if flight is not None else nullcontext():
+    token = None if flight is None else begin(flight)
+    try:
         answer = yield Invoke()
+    finally:
+        if token is not None:
+            finish(token)
     seconds = time.perf_counter() - started
     failed = isinstance(answer, Raised)
     engine.count_run(request.name, seconds, failed=failed)
@@ -257,16 +260,10 @@ def _put(
 
 
 def _landed(outcome: Outcome, draft: Draft, size: int) -> Outcome:
-    return Outcome(
-        outcome.value,
-        outcome.status,
-        outcome.key,
-        stored=True,
-        seconds=outcome.seconds,
-        size=size,
-        created_at=draft.created_at,
-    )
+    outcome.stored, outcome.size, outcome.created_at = True, size, draft.created_at
+    return outcome
 
 
 def _unstored(outcome: Outcome, reason: str) -> Outcome:
-    return Outcome(outcome.value, outcome.status, outcome.key, reason=reason, seconds=outcome.seconds)
+    outcome.reason = reason
+    return outcome

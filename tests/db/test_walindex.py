@@ -150,3 +150,22 @@ def test_other_files_have_no_window(tmp_path):
     assert walindex.open_window(str(tmp_path / "odd.db")) is None
     (tmp_path / "short.db-shm").write_bytes(b"")
     assert walindex.open_window(str(tmp_path / "short.db")) is None
+
+
+def test_closing_does_not_wait_for_the_lock(db):
+    """A finaliser closes windows in the middle of anything, also of what holds the lock in this very thread."""
+    window = walindex.open_window(db.path)
+    with walindex._lock:
+        window.close()
+    assert walindex._closed
+    walindex.open_window(db.path).close()
+    assert not walindex._closed
+
+
+def test_a_child_believes_no_stamp_of_its_parent(db):
+    """Connections that cannot be closed before a fork do not protect the child's view of the file."""
+    window = walindex.open_window(db.path)
+    before = window.stamp()
+    walindex._after_fork_in_child()
+    assert window.stamp() != before
+    window.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import warnings
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,16 @@ def test_frozen_and_read_only_use_old_results(file, make_spot, greet):
         with pytest.warns(SpotWarning, match=USED):
             assert spot.mark(greet)("世界") == "こんにちは、世界さん"
         assert len(spot.records()) == len([r for r in spot.records() if r.legacy])
+
+
+@pytest.mark.parametrize("ttl", ["1h", None])
+def test_an_old_result_is_as_old_as_it_is(ttl, file, make_spot, mark, call, greet, runs):
+    """What is older than the function's ttl is computed anew."""
+    spot = make_spot(file)
+    marked = mark(spot, greet, ttl=ttl)
+    assert marked.is_cached("世界") is (ttl is None)
+    assert marked.explain("世界").would_hit is (ttl is None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SpotWarning)
+        assert call(marked, "世界") == ("computed" if ttl else "こんにちは、世界さん")
+    assert runs.count == (1 if ttl else 0)

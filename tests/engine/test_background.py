@@ -166,3 +166,54 @@ def test_statistics_are_kept_until_they_are_saved(tmp_path, make_spot):
     (entry,) = [entry for entry in spot.records() if entry.cache_key == double.key(1)]
     assert entry.hits == 4
     assert entry.last_hit is not None
+
+
+def test_the_thread_ends_with_its_spot(make_spot):
+    """It does not linger behind a closed Spot; a later call starts another one."""
+    spot = make_spot()
+    double = spot.mark(wait=False)(lambda n: 2 * n)
+    double(1)
+    thread = spot.engine.background._thread
+    spot.close()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+    double(2)
+    spot.flush()
+    assert double.is_cached(2)
+    assert spot.engine.background.active
+
+
+def test_a_job_that_ends_its_thread(monkeypatch):
+    """SystemExit out of a store of somebody's does not leave those who wait behind."""
+    shown = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: shown.append(args.exc_type))
+    background = Background(lambda: False)
+    background.submit(sys.exit)
+    done = threading.Event()
+    background.submit(done.set)
+    background.drain()
+    assert done.is_set()
+    assert shown == [SystemExit]
+
+
+def test_a_flush_inside_a_save(make_spot):
+    """A store that flushes the Spot it belongs to does not wait for itself."""
+    spot = make_spot()
+    put = spot.db.put
+    flushed = threading.Event()
+    spot.db.put = lambda entry: (put(entry), spot.flush(), flushed.set())[0]
+    spot.mark(wait=False)(lambda n: n)(1)
+    assert flushed.wait(PATIENCE)
+
+
+def test_a_thread_that_was_started_twice():
+    """The one that nobody knows ends (what starts it can be interrupted between start and note)."""
+    background = Background(lambda: False)
+    background.nudge()
+    first = background._thread
+    background.active = False
+    background.nudge()
+    first.join(PATIENCE)
+    assert not first.is_alive()
+    assert background._thread.is_alive()
+    background.rest()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import warnings
 
 import pytest
 
 import beautyspot as bs
 from beautyspot.db import MemoryTaskDB
-from beautyspot.errors import CorruptEntryError, KeyingError, NotStoredWarning, SpotWarning, StoreError
+from beautyspot.errors import CacheMissError, CorruptEntryError, KeyingError, NotStoredWarning, SpotWarning, StoreError
 from beautyspot.storage import LocalStorage
 
 
@@ -358,3 +359,80 @@ def test_a_storage_of_ones_own(make_spot, double, tmp_path):
     storage = LocalStorage(tmp_path / "elsewhere")
     spot = make_spot(storage=storage)
     assert spot.storage is storage
+
+
+def test_statistics_that_fail_in_another_way(make_spot, double):
+    """A database of one's own raises what it likes: closing the Spot is no reason to fail."""
+    spot = make_spot(BrokenDB("touch", error=ConnectionError("the server is gone")))
+    spot.mark(double)(1)
+    with pytest.warns(SpotWarning, match="statistics are not saved: the server is gone"):
+        spot.flush()
+
+
+@pytest.mark.parametrize("stamp", [lambda: 1 / 0, lambda: None])
+def test_a_stamp_that_fails(stamp, make_spot, mark, call, double, runs):
+    """Then each look-up goes to the database."""
+    db = MemoryTaskDB()
+    db.stamp = stamp
+    marked = mark(make_spot(db), double)
+    assert (call(marked, 4), call(marked, 4)) == (8, 8)
+    assert runs.count == 1
+
+
+@pytest.mark.parametrize("part", ["describe", "meta"])
+def test_what_only_lists_show_cannot_break_a_call(part, make_spot, double):
+    """A result is worth more than what is written beside it."""
+    spot = make_spot()
+    core = spot.mark(double).__spot_core__
+    request = core.request(core.key(4), (4,), {})
+    setattr(request, part, lambda *_: 1 / 0)
+    with pytest.warns(NotStoredWarning, match="ZeroDivisionError"):
+        assert spot.engine.run(request).value == 8
+
+
+def test_frozen_says_no_whatever_the_database_does(make_spot, double):
+    """Why nothing is stored is not worth another error."""
+    spot = make_spot(BrokenDB("scan", error=OSError("the server is gone")), mode="frozen")
+    with pytest.raises(CacheMissError):
+        spot.mark(double)(4)
+
+
+def test_a_decoder_that_fails_for_a_follower(make_spot, runs):
+    """It runs the code itself: the value is not in the store yet, so nothing can be said of an entry."""
+    spot = make_spot()
+    made = [Odd]
+    spot.register_type(Odd, 9, lambda _: b"", lambda _: made[0]())
+    saved = threading.Event()
+    put = spot.db.put
+    spot.db.put = lambda entry: (saved.wait(30), put(entry))[1]
+
+    @spot.mark(wait=False)
+    def make(n: int) -> Odd:
+        runs(n)
+        return Odd()
+
+    assert isinstance(make(1), Odd)
+    made.clear()
+    assert isinstance(make(1), Odd)
+    saved.set()
+    assert runs.count == 2
+
+
+class Odd:
+    """Can be encoded, not decoded."""
+
+    __hash__ = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Odd)
+
+
+def test_warnings_that_never_repeat_come_to_an_end(make_spot, monkeypatch):
+    """A cause that reads differently each time neither floods the screen nor fills the memory."""
+    monkeypatch.setattr("beautyspot._engine.engine.MOST_WARNINGS", 3)
+    spot = make_spot()
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        for number in range(5):
+            spot.engine.warn(f"problem {number}")
+    assert len(seen) == 3

@@ -115,3 +115,12 @@ def test_read_only_and_frozen_write_no_statistics(tmp_path, make_spot, square):
         spot.mark(square)(1)
         spot.close()
     assert path.read_bytes() == before
+
+
+def test_a_mode_that_changes_in_the_middle_of_a_call(make_spot, square):
+    """A call that began without a key is not looked up or stored under none."""
+    spot = make_spot()
+    core = spot.mark(square).__spot_core__
+    outcome = spot.engine.run(core.request("", (3,), {}))  # the mode was off a moment ago
+    assert (outcome.value, outcome.status) == (9, "off")
+    assert spot.records() == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import multiprocessing
+import multiprocessing.util
 import os
 import pickle
 import random
@@ -213,3 +214,29 @@ def test_ctrl_c_in_a_real_process(start, tmp_path):
     after = start("holder", str(log))
     assert after.stdout.readline() == "1\n"
     assert log.read_text().splitlines() == ["run", "run"]
+
+
+def _save_at_the_last_moment(spot) -> None:
+    ending = threading.Event()
+    multiprocessing.util.Finalize(None, ending.set, exitpriority=10)
+    put = spot.db.put
+    spot.db.put = lambda entry: (ending.wait(60), put(entry))[1]
+
+    @spot.mark(wait=False)
+    def double(n):
+        return 2 * n
+
+    double(21)
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_the_end_of_a_worker_waits_for_saves(method, tmp_path):
+    """Workers of multiprocessing end without running what `atexit` was given."""
+    with bs.Spot("test", db=tmp_path / "work.db", storage=tmp_path / "blobs") as spot:
+        child = multiprocessing.get_context(method).Process(target=_save_at_the_last_moment, args=(spot,))
+        child.start()
+        child.join(60)
+        assert child.exitcode == 0
+        assert [entry.func_name for entry in spot.records()] == ["double"]
+        assert [each.misses for each in spot.stats()] == [1]

@@ -457,3 +457,48 @@ def test_the_key_of_a_function_does_not_depend_on_its_place(tmp_path, spot):
         for seed in ("1", "2")
     }
     assert len(keys) == 1
+
+
+def test_parameters_may_be_called_anything(spot):
+    """Also like parameters and attributes of ours."""
+
+    @spot.mark
+    def odd(self: int, args: int = 1, kwargs: int = 2, function: int = 3, key: int = 4, clear: int = 5) -> int:
+        return self + args + kwargs + function + key + clear
+
+    assert odd(self=1, function=3) == 16
+    assert odd.is_cached(self=1, key=4)
+    assert odd.key(self=1) == odd.key(1)
+    assert odd.explain(self=1).would_hit
+    assert odd.invalidate(self=1)
+
+
+def test_objects_that_are_called_like_coroutine_functions(spot, runs):
+    """What is awaited is cached, not the coroutine."""
+
+    class Caller:
+        async def __call__(self, n: int) -> int:
+            runs()
+            return 2 * n
+
+    marked = spot.mark(Caller())
+    partial = spot.mark(functools.partial(Caller(), n=3))
+    assert inspect.iscoroutinefunction(marked)
+    assert [asyncio.run(marked(2)), asyncio.run(marked(2)), asyncio.run(partial()), asyncio.run(partial())] == [
+        4,
+        4,
+        6,
+        6,
+    ]
+    assert runs.count == 2
+
+
+def test_objects_that_are_called_like_generator_functions(spot):
+    """They are refused as generator functions are."""
+
+    class Numbers:
+        def __call__(self, n: int):
+            yield n
+
+    with pytest.raises(ConfigurationError, match="generator"):
+        spot.mark(Numbers())

@@ -246,3 +246,41 @@ def test_public_names():
         assert name in dir(bs)
     with pytest.raises(AttributeError, match="no attribute 'Sport'"):
         bs.Sport  # noqa: B018
+
+
+def test_old_names_warn_at_the_users_line(tmp_path, monkeypatch):
+    """Python shows a DeprecationWarning only if it points into the user's own program."""
+    monkeypatch.chdir(tmp_path)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        project = bs.Project("old", storage_path=str(tmp_path / "blobs"))
+        project.task(len)
+        spot = bs.Spot("new", db="memory://", io_workers=3)
+        spot.mark(input_key_fn=str)(len)
+    project.close()
+    assert len(seen) == 5
+    assert {warning.filename for warning in seen} == {__file__}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"strict": "maybe"}, "strict is 'maybe': expected true or false"),
+        ({"legacy": "no"}, "legacy='no': expected True or False"),
+        ({"offload_threshold": -1}, "offload_threshold is -1: expected a whole number of bytes"),
+        ({"offload_threshold": "big"}, "offload_threshold is 'big'"),
+        ({"pickle_types": 3}, "pickle_types=3: expected classes"),
+        ({"pickle_types": ["Model"]}, r"pickle_types=\['Model'\]: expected classes"),
+    ],
+)
+def test_impossible_options_are_refused_at_once(options, message):
+    """Not in the middle of the first save."""
+    with pytest.raises(ConfigurationError, match=message):
+        bs.Spot("test", db="memory://", **options)
+
+
+def test_sizes_are_read_as_people_write_them(tmp_path):
+    """As in pyproject.toml."""
+    spot = bs.Spot("test", db="memory://", storage=tmp_path, offload_threshold="1 KiB", pickle_types=complex)
+    spot.mark(lambda n: "x" * n)(2000)
+    assert [entry.result_type for entry in spot.records()] == ["SPOT_BLOB"]
