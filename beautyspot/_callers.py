@@ -11,12 +11,7 @@ _OURS = frozenset({"beautyspot", "beautyspot_jupyter"})
 
 
 def frames_to_user() -> int:
-    """Return the ``stacklevel`` that makes a warning of the calling function point at the nearest caller outside.
-
-    Example:
-        >>> frames_to_user()
-        1
-    """
+    """Return the ``stacklevel`` that makes a warning of the calling function point at the nearest caller outside."""
     level = 1
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  # the documented way is a hundred times slower
     while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] in _OURS:

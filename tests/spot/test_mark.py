@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import functools
 import inspect
 import pickle
 import subprocess
@@ -322,54 +321,6 @@ def test_what_the_caller_does_to_a_result_stays_with_it(spot):
         value["list"].append(99)
 
 
-def test_run_caches_functions_that_cannot_be_decorated(spot, runs):
-    """Options start with an underscore; the function's own parameters pass through."""
-
-    def area(width: int, height: int = 1, *, version: str = "a") -> int:
-        runs()
-        return width * height
-
-    assert spot.run(area, 2, height=3) == spot.run(area, 2, 3, version="a") == 6
-    assert runs.count == 1
-    assert spot.run(area, 2, 3, version="b") == 6
-    assert spot.run(area, 2, 3, _version="2") == 6
-    assert spot.run(area, 2, 3, _version="2", _save_blob=True) == 6
-    assert runs.count == 3
-    assert spot.run(max, [3, 1, 2], _key=lambda numbers: numbers) == 3  # its signature is not known
-    assert spot.run(functools.partial(area, 2), 5) == 10
-
-
-def test_run_with_a_coroutine_function(spot, runs):
-    """It returns an awaitable."""
-
-    async def double(n: int) -> int:
-        runs()
-        return 2 * n
-
-    async def main() -> list[int]:
-        return [await spot.run(double, 4), await spot.run(double, 4)]
-
-    assert asyncio.run(main()) == [8, 8]
-    assert runs.count == 1
-
-
-def test_run_does_not_confuse_objects_that_change(spot):
-    """A bound method or callable object is keyed by the state it has now."""
-
-    class Counter:
-        def __init__(self) -> None:
-            self.n = 0
-
-        def __call__(self, m: int) -> int:
-            return self.n + m
-
-    counter = Counter()
-    assert spot.run(counter, 1) == 1
-    counter.n = 10
-    assert spot.run(counter, 1) == 11
-    assert spot.run(counter.__call__, 1) == 11
-
-
 def test_two_names_for_one_result(spot, runs):
     """A marked function may call another one: each has entries of its own."""
 
@@ -471,34 +422,3 @@ def test_parameters_may_be_called_anything(spot):
     assert odd.key(self=1) == odd.key(1)
     assert odd.explain(self=1).would_hit
     assert odd.invalidate(self=1)
-
-
-def test_objects_that_are_called_like_coroutine_functions(spot, runs):
-    """What is awaited is cached, not the coroutine."""
-
-    class Caller:
-        async def __call__(self, n: int) -> int:
-            runs()
-            return 2 * n
-
-    marked = spot.mark(Caller())
-    partial = spot.mark(functools.partial(Caller(), n=3))
-    assert inspect.iscoroutinefunction(marked)
-    assert [asyncio.run(marked(2)), asyncio.run(marked(2)), asyncio.run(partial()), asyncio.run(partial())] == [
-        4,
-        4,
-        6,
-        6,
-    ]
-    assert runs.count == 2
-
-
-def test_objects_that_are_called_like_generator_functions(spot):
-    """They are refused as generator functions are."""
-
-    class Numbers:
-        def __call__(self, n: int):
-            yield n
-
-    with pytest.raises(ConfigurationError, match="generator"):
-        spot.mark(Numbers())
