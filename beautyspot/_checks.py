@@ -11,7 +11,7 @@ from beautyspot.entry import Query
 from beautyspot.errors import ConfigurationError
 from beautyspot.units import seconds
 
-__all__ = ["classes", "file_name", "flag", "names", "positive", "query", "rules", "text"]
+__all__ = ["chosen", "classes", "file_name", "flag", "names", "positive", "query", "rules", "text"]
 
 
 def file_name(name: object) -> str:
@@ -29,6 +29,8 @@ def file_name(name: object) -> str:
 def query(given: Query | None, filters: dict[str, Any]) -> Query:
     """Return the query, or make one of its fields."""
     if given is not None:
+        if not isinstance(given, Query):
+            raise ConfigurationError(f"records({given!r}): expected a Query, or its fields as in records(function='f')")
         return given
     unknown = sorted(filters.keys() - set(Query.__slots__))
     if unknown:
@@ -37,6 +39,8 @@ def query(given: Query | None, filters: dict[str, Any]) -> Query:
     limit = filters.get("limit", 0)
     if isinstance(limit, bool) or not isinstance(limit, int):
         raise ConfigurationError(f"limit={limit!r}: expected how many entries to list, for instance limit=50")
+    for option in ("function", "code_digest", "kind", "tag", "text", "key_prefix"):
+        chosen(option, filters.get(option))
     return Query(**filters)
 
 
@@ -45,6 +49,15 @@ def flag(option: str, value: object) -> bool | None:
     if value is not None and not isinstance(value, bool):
         raise ConfigurationError(f"{option}={value!r}: expected True or False")
     return value
+
+
+def chosen(option: str, value: object) -> str | None:
+    """Check what chooses entries: a function instead of its name would just match nothing."""
+    if value is None or isinstance(value, str):
+        return value
+    name = getattr(value, "__qualname__", None)
+    example = f"{option}={name.rpartition('<locals>.')[2]!r}" if isinstance(name, str) else f"{option}='...'"
+    raise ConfigurationError(f"{option}={value!r}: expected text, for instance {example}")
 
 
 def rules(value: object) -> Mapping[str, Callable[[Any], object]] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from beautyspot import _checks
 from beautyspot._engine.engine import Engine
 from beautyspot._engine.payloads import restore
 from beautyspot.codecs import Codec
@@ -40,6 +41,7 @@ class Contents:
         Raises:
             StoreError: The database cannot be read.
         """
+        _checks.chosen("key", key)
         found = self.db.scan(Query(key_prefix=key, limit=1))
         return found[0] if found and found[0].cache_key == key else None
 
@@ -55,6 +57,7 @@ class Contents:
             StoreError: The bytes are missing or damaged.
             CodecError: The bytes cannot be decoded in this program.
         """
+        _checks.chosen("key", key)
         row = self.db.get(key)
         if row is None:
             raise KeyError(key)
@@ -71,8 +74,10 @@ class Contents:
             tag: All entries with a tag.
 
         Raises:
-            ConfigurationError: Nothing was chosen.
+            ConfigurationError: Nothing was chosen, or not by its name.
         """
+        for option, value in (("key", key), ("function", function), ("tag", tag)):
+            _checks.chosen(option, value)
         if key is not None:
             return self.engine.delete([key])
         if function is None and tag is None:

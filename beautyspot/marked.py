@@ -187,7 +187,7 @@ def mark_function(spot: Spot, function: Callable[..., Any], options: CallOptions
     Raises:
         ConfigurationError: `function` is nothing that can be cached, or an option does not fit it.
     """
-    _check_markable(function)
+    _check_markable(function, "@spot.mark")
     core: MarkedCore[Any] = MarkedCore(spot, function, options, keys)
     wrapper = _coloured(is_async=_runs_as(inspect.iscoroutinefunction, core.inner))
     functools.update_wrapper(wrapper, core.inner)
@@ -246,7 +246,7 @@ def limit_function(function: Callable[..., Any], limit: LimitOption) -> Any:
     core: MarkedCore[Any] | None = _own(function, "__spot_core__")
     if core is not None:
         return mark_function(core.spot, limit_function(core.function, limit), core.options, core.keys)
-    _check_markable(function)
+    _check_markable(function, "@spot.limiter")
     inner = _own(function, "__spot_limited__") or function
     limits: tuple[LimitOption, ...] = (limit, *(_own(function, "__spot_limits__") or ()))
     wrapper: Any
@@ -306,15 +306,14 @@ def _runs_as(is_kind: Callable[[object], bool], function: Callable[..., Any]) ->
     return is_kind(function) or (not inspect.isroutine(function) and is_kind(type(function).__call__))
 
 
-def _check_markable(function: Any) -> None:
-    if isinstance(function, staticmethod | classmethod):
+def _check_markable(function: Any, decorator: str) -> None:
+    if isinstance(function, staticmethod | classmethod | property):
         kind = type(function).__name__
-        raise ConfigurationError(f"@spot.mark got a {kind}: put it below @{kind}, next to the def")
-    if isinstance(function, property):
-        raise ConfigurationError("@spot.mark got a property: put it below @property, next to the def")
+        raise ConfigurationError(f"{decorator} got a {kind}: put it below @{kind}, next to the def")
     if isinstance(function, type) or not callable(function):
-        raise ConfigurationError(f"a function can be marked, not {function!r}")
+        raise ConfigurationError(f"{decorator} takes a function, not {function!r}")
     if _runs_as(inspect.isgeneratorfunction, function) or _runs_as(inspect.isasyncgenfunction, function):
+        name = readable_name(function)
         raise ConfigurationError(
-            f"{readable_name(function)} is a generator function, and those are not cached: return a list instead"
+            f"{name} is a generator function, which {decorator} does not take: return a list instead"
         )

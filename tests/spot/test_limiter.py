@@ -178,3 +178,10 @@ def test_one_leader_pays_for_all(paced, runs):
     for thread in threads:
         thread.join()
     assert (runs.count, granted(paced)) == (1, 5)
+
+
+@pytest.mark.parametrize("function", [staticmethod(len), property(len), int])
+def test_what_cannot_be_limited(function, spot):
+    """The message speaks of the decorator that was used."""
+    with pytest.raises(ConfigurationError, match=r"@spot\.limiter"):
+        spot.limiter(cost=1)(function)

@@ -284,3 +284,21 @@ def test_sizes_are_read_as_people_write_them(tmp_path):
     spot = bs.Spot("test", db="memory://", storage=tmp_path, offload_threshold="1 KiB", pickle_types=complex)
     spot.mark(lambda n: "x" * n)(2000)
     assert [entry.result_type for entry in spot.records()] == ["SPOT_BLOB"]
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda spot: spot.invalidate(function=len), "expected text, for instance function='len'"),
+        (lambda spot: spot.invalidate(key=5), "key=5: expected text"),
+        (lambda spot: spot.invalidate(tag=["a"]), "tag="),
+        (lambda spot: spot.load(5), "key=5: expected text"),
+        (lambda spot: spot.entry(5), "key=5: expected text"),
+        (lambda spot: spot.records(function=len), "function='len'"),
+        (lambda spot: spot.records("len"), "expected a Query, or its fields"),
+    ],
+)
+def test_entries_are_chosen_by_text(ask, message):
+    """A function in place of its name would match nothing, and be silent about it."""
+    with bs.Spot("test", db="memory://") as spot, pytest.raises(ConfigurationError, match=message):
+        ask(spot)
