@@ -35,6 +35,7 @@ from beautyspot.storage.base import Storage
 __all__ = ["Engine"]
 
 _engines: weakref.WeakSet[Engine] = weakref.WeakSet()
+_closes_with_worker = False
 _DIGESTS = re.compile("[0-9a-f]{16,}")
 MOST_WARNINGS = 1000  # different ones that an engine utters; after that, nobody reads them any more
 
@@ -379,13 +380,18 @@ def _close_all() -> None:
 
 def _close_before_worker_ends() -> None:
     """Close in a worker process of multiprocessing, which ends without running what `atexit` was given."""
+    global _closes_with_worker  # noqa: PLW0603
     util: Any = sys.modules.get("multiprocessing.util")
     process: Any = sys.modules.get("multiprocessing.process")
-    if util is not None and process is not None and process.parent_process() is not None:
-        util.Finalize(None, _close_all, exitpriority=0)
+    if _closes_with_worker or util is None or process is None or process.parent_process() is None:
+        return
+    _closes_with_worker = True
+    util.Finalize(None, _close_all, exitpriority=0)
 
 
 def _fork_all() -> None:
+    global _closes_with_worker  # noqa: PLW0603
+    _closes_with_worker = False
     for engine in list(_engines):
         engine.after_fork()
 

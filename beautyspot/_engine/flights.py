@@ -20,6 +20,7 @@ from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from threading import RLock
+from types import TracebackType
 
 from beautyspot._engine.claims import Claim
 from beautyspot.codecs import Payload
@@ -51,6 +52,7 @@ class Flight:
         ending: How it ended, or None.
         payload: The result, while it is on its way to the store.
         error: What the user's code raised.
+        trace: Its traceback when it came out of that code: each caller who raises it adds frames of its own.
         waits_for: Flights that code below this one is waiting for.
         saving: Whether a background save has taken over: it ends flight and claim.
         dropped: Whether it was invalidated: nothing of it may be stored.
@@ -67,6 +69,7 @@ class Flight:
     ending: Ending | None = None
     payload: Payload | None = None
     error: Exception | None = None
+    trace: TracebackType | None = None
     waits_for: list[Flight] = field(default_factory=list)
     saving: bool = False
     dropped: bool = False
@@ -135,6 +138,7 @@ class Flights:
             if flight.ending is not None:
                 return
             flight.ending, flight.error = ending, error
+            flight.trace = None if error is None else error.__traceback__
             done = flight.done
         if done is not None:
             done.set_result(None)

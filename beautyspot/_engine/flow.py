@@ -109,8 +109,8 @@ def _follow(engine: Engine, request: Request, flight: Flight, *, fresh: bool) ->
     found: Outcome | None = None
     if fresh and not flight.fresh:  # it may have begun, or found its result, before this call asked for a new one
         return None
-    if flight.ending is Ending.FAILED:
-        found = Outcome(None, "miss", request.key, error=flight.error)
+    if flight.error is not None:
+        found = Outcome(None, "miss", request.key, error=flight.error.with_traceback(flight.trace))
     elif flight.ending is Ending.UNSTORED:
         found = yield from _run(engine, request, reason="the result cannot be shared")
     elif flight.ending is Ending.LANDED and flight.payload is None:

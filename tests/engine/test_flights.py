@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -321,3 +322,35 @@ def test_a_thread_that_waits_sees_the_value_before_a_slow_save(make_spot, runs):
     saving.set()
     spot.flush()
     assert quick.is_cached(1)
+
+
+def test_a_shared_exception_does_not_collect_tracebacks(make_spot):
+    """Each caller sees its own frames and those of the user's code, not those of all the others."""
+
+    async def main() -> None:
+        begun, proceed = asyncio.Event(), asyncio.Event()
+
+        class Gates:
+            __spot_infrastructure__ = True
+
+            async def __call__(self) -> None:
+                begun.set()
+                await proceed.wait()
+
+        wait = Gates()
+
+        @make_spot().mark
+        async def fail(n: int) -> None:
+            await wait()
+            raise ValueError(n)
+
+        tasks = [asyncio.create_task(fail(1)) for _ in range(6)]
+        await begun.wait()
+        proceed.set()
+        errors = await asyncio.gather(*tasks, return_exceptions=True)
+        assert len({id(error) for error in errors}) == 1
+        names = [frame.name for frame in traceback.extract_tb(errors[0].__traceback__)]
+        assert names.count("run_async") == 1
+        assert names[-1] == "fail"
+
+    asyncio.run(main())
