@@ -285,9 +285,15 @@ class Engine:
         return self.db.delete(chosen)
 
     def drop(self, matches: Callable[[Flight], bool]) -> None:
-        """Let nothing that is on its way now be stored if `matches` says so: what is invalidated must not come back."""
-        for flight in self.flights.drop(matches):
-            self.let_go(flight)  # the next call need not wait for the end of this one
+        """Let nothing that is on its way now be stored if `matches` says so: what is invalidated must not come back.
+
+        This goes for all engines of this process that work on the same database: after a second run of the cell that
+        makes a Spot, there are two.
+        """
+        for engine in list(_engines):
+            if engine is self or (engine.db.label == self.db.label and self.db.label != "memory://"):
+                for flight in engine.flights.drop(matches):
+                    engine.let_go(flight)  # the next call need not wait for the end of this one
 
     def flush(self) -> None:
         """Return when everything that was accepted is committed.

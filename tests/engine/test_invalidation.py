@@ -161,3 +161,19 @@ def test_a_new_result_is_asked_for_while_an_old_run_is_under_way(db, make_spot, 
         thread.join(PATIENCE)
     assert sorted(got) == [1, 2]
     assert spot.mark(numbered)(1) == 2
+
+
+def test_another_spot_of_the_same_file(tmp_path, make_spot, runs, gate):
+    """As there is one after a notebook's first cell was run again: what the older one still saves is dropped."""
+    old, new = make_spot(tmp_path / "a.db"), make_spot(tmp_path / "a.db")
+    old.engine.background.submit(gate.pass_through)
+
+    @old.mark(wait=False)
+    def numbered(n: int) -> int:
+        return runs(n)
+
+    numbered(1)
+    new.invalidate(function="numbered")
+    gate.open.set()
+    old.flush()
+    assert new.records() == []
