@@ -29,6 +29,7 @@ class Switch:
     """
 
     __slots__ = ("keyed", "mode", "reads", "writes")
+    __spot_infrastructure__ = True
 
     def __init__(self, mode: Mode) -> None:
         self.set(mode)

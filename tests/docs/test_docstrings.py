@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import doctest
 import importlib
 import pkgutil
@@ -30,6 +31,7 @@ def modules() -> Iterator[str]:
 def test_examples(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run the examples of one module."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(builtins, "_", None, raising=False)  # doctest leaves the last value there
     module = importlib.import_module(name)
     runner = doctest.DocTestRunner(optionflags=OPTIONS, verbose=False)
     lines: list[str] = []

@@ -59,7 +59,7 @@ def test_broadcast_and_zero_dimensional_arrays():
 def test_padding_of_structs_is_no_content():
     """Bytes between the fields do not count; names, offsets and order of fields do."""
     dtype = np.dtype([("a", "i1"), ("b", "f8")], align=True)
-    zeros, ones = np.zeros(3, dtype), np.frombuffer(b"\xff" * 3 * dtype.itemsize, dtype).copy()
+    zeros, ones = np.zeros(3, dtype), np.full(3 * dtype.itemsize, 255, np.uint8).view(dtype)
     for array in (zeros, ones):
         array["a"], array["b"] = 1, 2.0
     assert not np.array_equal(zeros.view(np.uint8), ones.view(np.uint8))
