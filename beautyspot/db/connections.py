@@ -297,7 +297,7 @@ class Connections:
             leave_open(self._closer)
             self.lock, self._gate, self.local = threading.Lock(), threading.Lock(), threading.local()
             self._readers, self._shared = weakref.WeakSet(), None
-            self._writer = self._identity = None
+            self._writer = self._identity = self.window = None
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:

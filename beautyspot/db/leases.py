@@ -122,9 +122,10 @@ class FileLease:
 
     def release(self) -> None:
         """Give the byte back. A second call does nothing, nor does one in a child of the process that took it."""
-        held, self._held = self._held, None
+        held = self._held
         if held is not None:
             self._file.give_back(held, self._offset)
+            self._held = None
 
 
 class LeaseFile:
@@ -154,9 +155,12 @@ class LeaseFile:
             for byte in range(offset, offset + _RANKS * _RANK, _RANK):
                 if byte in self._held:
                     return None
+                lease = FileLease(
+                    self, self._held, byte
+                )  # before the claim: nothing may fail after it
                 if descriptor is None or _claim(descriptor, byte):
                     self._held.add(byte)
-                    return FileLease(self, self._held, byte)
+                    return lease
                 if not _holder_is_stopped(descriptor, byte):
                     return None
         return None
@@ -164,6 +168,8 @@ class LeaseFile:
     def give_back(self, held: set[int], offset: int) -> None:
         """Unlock a byte that `take` locked, unless the process forked or the file was replaced since."""
         with self._lock:
+            if offset not in held:
+                return  # given back already: the byte may be somebody else's by now
             held.discard(offset)
             if held is self._held and self._descriptor is not None:
                 with contextlib.suppress(OSError):

@@ -61,6 +61,7 @@ class MemoryTaskDB:
         self._clock = clock
         self._lock = threading.Lock()
         self._rows: dict[str, tuple[Row, EntryInfo]] = {}
+        self._legacy = False  # whether there ever was an old row: asked at every miss
         self._totals: dict[str, StatsDelta] = {}
         self._leased: set[str] = set()
         _live.add(self)
@@ -78,6 +79,7 @@ class MemoryTaskDB:
     def put(self, entry: Entry) -> None:
         """Insert or replace a row. A replaced row keeps its pin; its hits start again."""
         row = Row(*(getattr(entry, name) for name in Row._fields))
+        self._legacy = self._legacy or row.result_type in LEGACY_TYPES
         with self._lock:
             old = self._rows.get(entry.cache_key)
             self._rows[entry.cache_key] = (row, _info(entry, self._clock(), pinned=old is not None and old[1].pinned))
@@ -153,8 +155,7 @@ class MemoryTaskDB:
 
     def has_legacy_rows(self) -> bool:
         """Return whether there are rows of beautyspot 1.x or 2.x (after an import, say)."""
-        with self._lock:
-            return any(row.result_type in LEGACY_TYPES for row, _ in self._rows.values())
+        return self._legacy
 
     def close(self) -> None:
         """Do nothing: the content stays."""

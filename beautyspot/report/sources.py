@@ -83,6 +83,11 @@ class SpotSource(Source):
         """Return the live counters."""
         return self.spot.live()
 
+    def delete(self, key: str) -> int:
+        """Delete an entry, and what is on its way under its key."""
+        deleted: int = self.spot.engine.delete([key])
+        return deleted
+
     def known(self) -> Mapping[str, type]:
         """Return the classes that the notebook or script defines itself."""
         found = list(vars(sys.modules["__main__"]).values())

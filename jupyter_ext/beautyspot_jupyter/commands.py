@@ -142,15 +142,12 @@ def clear(notebook: Notebook, rest: str) -> None:
     query = Query(kind="cell", created_before=before, limit=_PAGE)
     number, size = spot.db.count(query)
     if not confirmed:
-        _say(
-            f"would delete {human.counted(number, 'cell')} ({human.size(size)}): say %spot clear {rest} --yes".replace(
-                "  ", " "
-            )
-        )
+        what = f"{human.counted(number, 'cell')} ({human.size(size)})"
+        _say(f"would delete {what}: say %spot clear {rest} --yes".replace("  ", " "))
         return
     deleted = 0
     while entries := spot.db.scan(query):
-        gone = spot.db.delete([entry.cache_key for entry in entries if not entry.pinned])
+        gone = spot.engine.delete([entry.cache_key for entry in entries if not entry.pinned])
         deleted += gone
         if not gone:
             break

@@ -20,6 +20,7 @@ import pytest
 import beautyspot as bs
 
 PROGRAMS = Path(__file__).with_name("programs.py")
+ROOT = Path(__file__).parents[2]
 _spec = importlib.util.spec_from_file_location("engine_programs", PROGRAMS)
 assert _spec is not None
 assert _spec.loader is not None
@@ -126,8 +127,9 @@ def _in_child(spot, queue) -> None:
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_a_spot_in_a_child_process(method, tmp_path):
+def test_a_spot_in_a_child_process(method, tmp_path, monkeypatch):
     """It works on the same files, starts its own statistics, and the parent goes on."""
+    monkeypatch.syspath_prepend(str(ROOT))  # where a spawned child finds this module
     with bs.Spot("test", db=tmp_path / "work.db", storage=tmp_path / "blobs") as spot:
 
         @spot.mark
@@ -231,8 +233,9 @@ def _save_at_the_last_moment(spot) -> None:
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_the_end_of_a_worker_waits_for_saves(method, tmp_path):
+def test_the_end_of_a_worker_waits_for_saves(method, tmp_path, monkeypatch):
     """Workers of multiprocessing end without running what `atexit` was given."""
+    monkeypatch.syspath_prepend(str(ROOT))  # where a spawned child finds this module
     with bs.Spot("test", db=tmp_path / "work.db", storage=tmp_path / "blobs") as spot:
         child = multiprocessing.get_context(method).Process(target=_save_at_the_last_moment, args=(spot,))
         child.start()

@@ -69,3 +69,6 @@ class LiveStub:
 @pytest.fixture
 def live(busy):
     return LiveStub(busy)
+
+    def delete(self, keys):
+        return self.db.delete(keys)
