@@ -61,6 +61,10 @@ class LiveStub:
     def save(self, db):
         """Nothing waits: tests touch the database themselves."""
 
+    def delete(self, keys):
+        """Delete rows."""
+        return self.db.delete(keys)
+
     def count(self, name, hits, misses, saved=0.0):
         self.counters["functions"][name] = [hits, misses, 0, saved, 0.0]
         self.counters["version"] += 1
@@ -69,6 +73,3 @@ class LiveStub:
 @pytest.fixture
 def live(busy):
     return LiveStub(busy)
-
-    def delete(self, keys):
-        return self.db.delete(keys)
