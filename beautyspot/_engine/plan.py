@@ -93,6 +93,7 @@ class Request:
         legacy_keys: Keys under which beautyspot 1.x or 2.x may have stored this call.
         absent: Whether the caller has just seen that there is no row of `key`.
         stamp: The database's stamp from before it looked, or None.
+        took: Tells, after `invoke`, how many seconds the user's own code ran; None if `invoke` is nothing else.
     """
 
     key: str
@@ -108,6 +109,7 @@ class Request:
     legacy_keys: Callable[[], list[str]] | None = None
     absent: bool = False
     stamp: object = None
+    took: Callable[[], float] | None = None
 
 
 @dataclass(slots=True)

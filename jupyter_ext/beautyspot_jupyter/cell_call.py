@@ -182,6 +182,7 @@ class CellCall:
             known=self.known,
             describe=self.describe,
             meta=self.meta,
+            took=lambda: self.seconds,
         )
 
     def known(self) -> Mapping[str, type]:

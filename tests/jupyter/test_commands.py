@@ -37,6 +37,15 @@ def test_invalidate_and_clear(lab: Any) -> None:
     assert lab.run("%%spot b\nx = 2").kind == "miss"
 
 
+def test_times_are_those_of_the_body(lab: Any) -> None:
+    """Lists, statistics and badges tell the same: what the body took, not what was done around it."""
+    lab.run("import beautyspot as bs\nspot = bs.Spot('times', db='memory://')")
+    lab.run("%%spot timed\nx = sum(range(100_000))")
+    (entry,) = lab.ns["spot"].records()
+    (stats,) = lab.ns["spot"].stats()
+    assert entry.duration == entry.meta["seconds"] == stats.ran > 0
+
+
 def test_mode(lab: Any) -> None:
     """The mode holds for all cells of the notebook."""
     lab.run("%%spot\ntick()")
