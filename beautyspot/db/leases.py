@@ -155,9 +155,7 @@ class LeaseFile:
             for byte in range(offset, offset + _RANKS * _RANK, _RANK):
                 if byte in self._held:
                     return None
-                lease = FileLease(
-                    self, self._held, byte
-                )  # before the claim: nothing may fail after it
+                lease = FileLease(self, self._held, byte)  # before the claim: nothing may fail after it
                 if descriptor is None or _claim(descriptor, byte):
                     self._held.add(byte)
                     return lease
