@@ -20,6 +20,7 @@ CASES = {
     "import": "`import`",
     "import_ready": "`import` and first use of the main class",
 }
+SHOWN = ("hit", "miss", "array_argument", "array_result", "array_result_first", "mixed_frame", "import")
 COUNTS = {
     "threads": "32 threads ask for one missing key: executions",
     "processes": "8 processes ask for one missing key: executions",
@@ -136,6 +137,29 @@ class Results:
             found = "—" if row["found"] is None else show(row["found"])
             lines.append(_row(title, show(row["bound"]), found, row["verdict"]))
         return "\n".join(lines) + "\n"
+
+    def as_summary(self) -> str:
+        """Return the few rows that the README shows."""
+        names = [name for name in self.versions if name != "beautyspot"]
+        lines = [
+            _row(
+                "beautyspot's time by that of",
+                *(f"{name} {self.versions[name]}".strip() for name in names),
+                "beautyspot",
+            ),
+            _row("---", *("---:" for _ in names), "---:"),
+        ]
+        for case in SHOWN:
+            ratios = [self.ratio(case, name) for name in names]
+            ours = self.middle(case, "beautyspot")
+            shown = [f"{ratio:.2g}" if ratio else "—" for ratio in ratios]
+            lines.append(_row(CASES[case], *shown, "—" if ours is None else in_units(ours)))
+        about = (
+            f"Below 1 is faster; medians of {self.rounds} rounds of one `make bench` on {machine()['summary']}. "
+            "*floor* is one prepared SQLite `SELECT` and one msgpack decode, the least that a persistent hit can cost. "
+            "All numbers, and how they were measured: [docs/benchmarks.md](docs/benchmarks.md)."
+        )
+        return "\n## Speed\n\n" + "\n".join(lines) + f"\n\n{about}\n"
 
     def _failures(self) -> list[str]:
         """Say of every gap in the table how it came about, by the kind of error: messages may name places."""

@@ -1,4 +1,4 @@
-"""Compare beautyspot with diskcache, joblib, beautyspot 2.4.1 and the floor; write docs/benchmarks.md.
+"""Compare beautyspot with others and with the floor; write docs/benchmarks.md and the part of the README.
 
 Run it as ``python benchmarks/run.py [--quick] [--json FILE] [--only CASE ...]``.
 """
@@ -174,6 +174,13 @@ def _herd_of_processes(name: str, directory: Path, scratch: Path) -> dict[str, A
     return {"median": count, "best": count}
 
 
+def write_part(file: Path, text: str) -> None:
+    """Replace what stands between the two marks."""
+    before, mark, rest = file.read_text(encoding="utf-8").partition("<!-- benchmarks -->\n")
+    _, end, after = rest.partition("<!-- end of benchmarks -->")
+    file.write_text(before + mark + text + end + after, encoding="utf-8")
+
+
 def progress(text: str) -> None:
     print(f"  {text}", file=sys.stderr, flush=True)
 
@@ -202,6 +209,8 @@ def main() -> None:
     options.output.write_text(results.as_markdown(), encoding="utf-8")
     if options.json:
         options.json.write_text(json.dumps(results.as_json(), indent=1), encoding="utf-8")
+    if options.only == known and not options.quick:
+        write_part(ROOT / "README.md", results.as_summary())
     print(results.as_markdown())
     for case, names in results.errors.items():
         for name, error in names.items():
