@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import copy
 import functools
-import importlib.util
-import itertools
 import pickle
 import subprocess
 import sys
-import textwrap
 import threading
 import timeit
 
 import pytest
 
 from beautyspot.keys.source import code_identity
-
-_numbers = itertools.count()
 
 SPOT = """
 import functools
@@ -34,23 +29,6 @@ class Spot:
     limiter = mark
 spot = Spot()
 """
-
-
-@pytest.fixture
-def load(tmp_path, monkeypatch):
-    """Import a text as a module of the user's."""
-
-    def load(text, name=None):
-        name = name or f"identity_module_{next(_numbers)}"
-        path = tmp_path / f"{name}.py"
-        path.write_text(textwrap.dedent(text))
-        spec = importlib.util.spec_from_file_location(name, path)
-        module = importlib.util.module_from_spec(spec)
-        monkeypatch.setitem(sys.modules, name, module)
-        spec.loader.exec_module(module)
-        return module
-
-    return load
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
-import itertools
 import json
 import linecache
 import os
@@ -16,8 +14,6 @@ from pathlib import Path
 import pytest
 
 from beautyspot.keys.source import class_digest, code_identity, register_source, register_tree
-
-_numbers = itertools.count()
 
 DEFINITIONS = '''
 import enum
@@ -171,21 +167,6 @@ def test_equal_in_notebook_script_and_module(places, name):
 def test_all_of_it_is_portable(places):
     """Source text was found for everything."""
     assert places["notebook"]["portable"] is True
-
-
-@pytest.fixture
-def load(tmp_path, monkeypatch):
-    def load(text, name=None):
-        name = name or f"placed_module_{next(_numbers)}"
-        path = tmp_path / f"{name}.py"
-        path.write_text(textwrap.dedent(text))
-        spec = importlib.util.spec_from_file_location(name, path)
-        module = importlib.util.module_from_spec(spec)
-        monkeypatch.setitem(sys.modules, name, module)
-        spec.loader.exec_module(module)
-        return module
-
-    return load
 
 
 def _executed(text, filename="<made>"):
