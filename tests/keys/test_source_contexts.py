@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import doctest
-import importlib.util
-import itertools
 import json
 import subprocess
 import sys
@@ -16,8 +14,6 @@ import pytest
 
 from beautyspot.keys import compile_key
 from beautyspot.keys.source import code_identity
-
-_numbers = itertools.count()
 
 DEFINITIONS = '''
 K = 1
@@ -47,23 +43,6 @@ def run(*arguments, **options):
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
-
-
-@pytest.fixture
-def load(tmp_path, monkeypatch):
-    """Import a text as a module of the user's."""
-
-    def load(text):
-        name = f"context_module_{next(_numbers)}"
-        path = tmp_path / f"{name}.py"
-        path.write_text(text)
-        spec = importlib.util.spec_from_file_location(name, path)
-        module = importlib.util.module_from_spec(spec)
-        monkeypatch.setitem(sys.modules, name, module)
-        spec.loader.exec_module(module)
-        return module
-
-    return load
 
 
 @pytest.fixture

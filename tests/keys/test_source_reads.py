@@ -1,33 +1,10 @@
 """Everything that a function can read from outside, and that changes behind its back."""
 
 import builtins
-import importlib.util
-import itertools
-import sys
-import textwrap
 
 import pytest
 
 from beautyspot.keys.source import code_identity
-
-_numbers = itertools.count()
-
-
-@pytest.fixture
-def load(tmp_path, monkeypatch):
-    """Import a text as a module of the user's."""
-
-    def load(text):
-        name = f"reads_module_{next(_numbers)}"
-        path = tmp_path / f"{name}.py"
-        path.write_text(textwrap.dedent(text))
-        spec = importlib.util.spec_from_file_location(name, path)
-        module = importlib.util.module_from_spec(spec)
-        monkeypatch.setitem(sys.modules, name, module)
-        spec.loader.exec_module(module)
-        return module
-
-    return load
 
 
 def digest(module):
