@@ -15,7 +15,7 @@ from beautyspot.errors import UnitError
 if TYPE_CHECKING:
     from datetime import timedelta
 
-__all__ = ["Rate", "byte_count", "format_ago", "format_bytes", "format_seconds", "rate", "seconds"]
+__all__ = ["Rate", "byte_count", "format_bytes", "format_seconds", "rate", "seconds"]
 
 _MINUTE: Final = 60.0
 _HOUR: Final = 3600.0
@@ -221,24 +221,6 @@ def format_bytes(value: float) -> str:
         size /= 1000
         units.pop()
     return f"{sign}{size:.1f} {units[-1]}"
-
-
-def format_ago(value: float) -> str:
-    """Write how long ago something was, in one unit: ``"just now"``, ``"2 h ago"``, ``"3 d ago"``.
-
-    Args:
-        value: Seconds that have passed since; negative for the future (``"in 2 h"``).
-    """
-    if not math.isfinite(value):
-        return "at an unknown time"
-    size = abs(value)
-    if size < 1:
-        return "just now"
-    text = f"{size:.0f} s"
-    for factor, name in ((_MINUTE, "min"), (_HOUR, "h"), (_DAY, "d")):
-        if round(size) >= factor:
-            text = f"{int(size / factor + 1e-9) or 1} {name}"
-    return f"{text} ago" if value > 0 else f"in {text}"
 
 
 def _format_short(size: float) -> str:

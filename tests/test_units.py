@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beautyspot.errors import ConfigurationError, UnitError
-from beautyspot.units import Rate, byte_count, format_ago, format_bytes, format_seconds, rate, seconds
+from beautyspot.units import Rate, byte_count, format_bytes, format_seconds, rate, seconds
 
 numpy = pytest.importorskip("numpy")
 
@@ -214,26 +214,6 @@ def test_durations_are_written(value, expected):
 def test_sizes_are_written(value, expected):
     """Sizes are shown in decimal units with one digit after the point."""
     assert format_bytes(value) == expected
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        *(
-            (0, "just now"),
-            (0.9, "just now"),
-            (-0.5, "just now"),
-            (42, "42 s ago"),
-            (59.6, "1 min ago"),
-            (119, "1 min ago"),
-        ),
-        *((3599, "59 min ago"), (7200, "2 h ago"), (86399, "23 h ago"), (3 * 86400 + 5, "3 d ago"), (-7200, "in 2 h")),
-        (math.nan, "at an unknown time"),
-    ],
-)
-def test_ages_are_written(value, expected):
-    """Ages are rounded down to one unit; times ahead are said to be ahead."""
-    assert format_ago(value) == expected
 
 
 @given(st.floats(min_value=0, max_value=1e9))

@@ -14,17 +14,7 @@ import pytest
 from beautyspot.db import SQLiteTaskDB, leases
 from beautyspot.db.leases import lease_file
 
-HOLD = """
-import sys
-from beautyspot.db import SQLiteTaskDB
-db = SQLiteTaskDB(sys.argv[1])
-lease = db.lease(sys.argv[2])
-print("held" if lease else "refused", flush=True)
-sys.stdin.readline()
-lease.release()
-print("released", flush=True)
-sys.stdin.readline()
-"""
+from .programs import HOLD
 
 HOLD_MANY = """
 import sys

@@ -8,17 +8,7 @@ from beautyspot.db import SQLiteTaskDB
 from beautyspot.db.leases import lease_file
 from beautyspot.entry import Query
 
-HOLD = """
-import sys
-from beautyspot.db import SQLiteTaskDB
-db = SQLiteTaskDB(sys.argv[1])
-lease = db.lease(sys.argv[2])
-print("held" if lease else "refused", flush=True)
-sys.stdin.readline()
-lease.release()
-print("released", flush=True)
-sys.stdin.readline()
-"""
+from .programs import HOLD
 
 PUT = """
 import sys, itertools
